@@ -1,0 +1,1 @@
+"""Learn what a training loop does by steering a real PyTorch training run while it runs."""

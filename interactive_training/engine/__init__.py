@@ -1,0 +1,1 @@
+"""Training: Task, Recipe, Run, and the loop that takes one through the other."""

@@ -1,0 +1,41 @@
+"""What can go wrong, by name: each message is one sentence that ends in the remedy."""
+
+
+class RecipeError(ValueError):
+    """A recipe holds a value that cannot be used; the old recipe stays in force."""
+
+
+class TaskError(ValueError):
+    """Model, data and loss of a task do not fit together; no run was made."""
+
+
+class CheckpointError(ValueError):
+    """A file cannot be loaded as a run; nothing was changed by trying."""
+
+
+class StepError(RuntimeError):
+    """Torch refused a step; the run stands in the state before that step.
+
+    Attributes: `step` is the number of the step that failed.
+    """
+
+    def __init__(self, step: int, message: str) -> None:
+        super().__init__(message)
+        self.step = step
+
+
+class NonFiniteError(ArithmeticError):
+    """A number became NaN or infinite; the run stands in its last finite state.
+
+    Attributes: `step` is the number of the failed step, `tensor` the first tensor that was not
+    finite in it ("input", "target", a parameter, a buffer, "loss" or a gradient).
+    """
+
+    def __init__(self, step: int, tensor: str, message: str) -> None:
+        super().__init__(message)
+        self.step = step
+        self.tensor = tensor
+
+
+class BusyError(RuntimeError):
+    """The run is already being trained by somebody else, or stands in the middle of a step."""

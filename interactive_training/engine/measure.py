@@ -1,0 +1,143 @@
+"""What a record says about a step: measured on the device, brought over in one read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import hypot, isfinite
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from interactive_training.engine.recipe import Recipe
+
+if TYPE_CHECKING:
+    from interactive_training.engine.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The record of one micro-batch: one forward, one backward.
+
+    `loss` is the loss as the recipe reduces it and `rows` the micro-batch's size; `per_sample` is
+    the loss on one scale for every reduction. `grad_norm` is the length of the whole gradient
+    just before `clip` or `step`, `layer_norms` its length in each layer, `clip_scale` the factor
+    by which clipping shortens it (1.0: not clipped). `amp_scale` is float16's loss scale, else
+    1.0; `skipped` says that float16 left the step out, `updated` that an optimizer step was taken
+    with a gradient. `metrics` holds `validation_loss` and `validation_accuracy` (from 0 to 1)
+    when a validation was due. `recipe` is the recipe that was in force.
+    """
+
+    index: int
+    loss: float
+    per_sample: float
+    rows: int
+    lr: float
+    grad_norm: float
+    layer_norms: Mapping[str, float]
+    clip_scale: float
+    amp_scale: float
+    skipped: bool
+    updated: bool
+    metrics: Mapping[str, float]
+    recipe: Recipe = field(repr=False)
+
+
+NO_METRICS: Mapping[str, float] = MappingProxyType({})
+
+
+class NotFiniteInStep(Exception):
+    """Raised inside a step by `read`; `train` turns it into NonFiniteError."""
+
+
+def measure(run: "Run", recipe: Recipe) -> None:
+    """Take the lengths of the gradients where they are, without reading them."""
+    run.lr_used = run.optimizer.param_groups[0]["lr"]
+    named = [(name, p.grad) for name, p in run.trainable if p.grad is not None]
+    grads = [grad for _, grad in named]
+    run.measured = [name for name, _ in named]
+    run.norms = list(torch._foreach_norm(grads)) if grads else []
+    if grads and recipe.clip == "value":
+        clipped = torch._foreach_clamp_max(grads, recipe.clip_at)
+        clipped = torch._foreach_clamp_min(clipped, -recipe.clip_at)
+        run.norms.append(torch.nn.utils.get_total_norm(clipped))
+
+
+def read(run: "Run", recipe: Recipe) -> None:
+    """Bring loss and lengths over in one read, and stop the step if one is not finite."""
+    tensors = run.norms
+    if run.loss is not None:
+        tensors = [run.loss.detach(), *tensors]
+    if run.float_buffers:
+        tensors = [*tensors, *torch._foreach_norm([b for _, b in run.float_buffers])]
+    run.numbers = torch.stack(tensors).tolist() if tensors else []
+    if not isfinite(sum(run.numbers)) and broken(run, recipe):
+        raise NotFiniteInStep
+
+
+def broken(run: "Run", recipe: Recipe) -> bool:
+    """Whether a number read is not finite, other than gradients that float16 will skip."""
+    numbers = run.numbers
+    if recipe.amp == "float16":
+        at = 0 if run.loss is None else 1
+        numbers = numbers[:at] + numbers[at + len(run.norms) :]
+    return not all(isfinite(number) for number in numbers)
+
+
+def first_not_finite(run: "Run") -> str:
+    """The name of the first tensor of this step, in order of cause, that is not finite."""
+    candidates: list[tuple[str, Any]] = [("input", run.x), ("target", run.y)]
+    candidates += [(f"parameter {name}", p) for name, p in run.model.named_parameters()]
+    candidates += [(f"buffer {name}", b) for name, b in run.float_buffers]
+    candidates += [("output", run.output), ("loss", run.loss)]
+    candidates += [(f"gradient of {name}", p.grad) for name, p in run.trainable]
+    for name, tensor in candidates:
+        if isinstance(tensor, torch.Tensor) and tensor.is_floating_point():
+            if not torch.isfinite(tensor).all():
+                return name
+    return "gradient norm"
+
+
+def record(run: "Run", recipe: Recipe, ran: frozenset[str]) -> Step:
+    """The record of the step that has just run the lines named in `ran`."""
+    at = 0 if run.loss is None else 1
+    loss = run.numbers[0] if at else float("nan")
+    layers: dict[str, float] = {}
+    for name, norm in zip(run.measured, run.numbers[at:], strict=False):
+        layer = name.rpartition(".")[0] or name
+        layers[layer] = hypot(layers.get(layer, 0.0), norm)
+    total = hypot(*layers.values())
+
+    stepped, skipped, scale = "step" in ran, run.skipped(ran), 1.0
+    if run.scaler is not None:
+        scale = run.scale if stepped else run.scaler.get_scale()
+
+    clip_scale = 1.0
+    if "clip" in ran and total > 0:
+        if recipe.clip == "norm":
+            clip_scale = min(1.0, recipe.clip_at / (total + 1e-6))
+        elif recipe.clip == "value":
+            clip_scale = run.numbers[at + len(run.measured)] / total
+
+    return Step(
+        index=run.index,
+        loss=loss,
+        per_sample=loss if recipe.reduction == "mean" else loss / run.divisor,
+        rows=1 if run.x is None else len(run.x),
+        lr=run.lr_used,
+        grad_norm=total,
+        layer_norms=layers,
+        clip_scale=clip_scale,
+        amp_scale=scale,
+        skipped=skipped,
+        updated=stepped and bool(run.measured) and not skipped,
+        metrics=metrics(run) if "validate" in ran and run.validated else NO_METRICS,
+        recipe=recipe,
+    )
+
+
+def metrics(run: "Run") -> dict[str, float]:
+    """What a validation found: the mean loss and, for classes, the share of right answers."""
+    found = {"validation_loss": run.validation_loss}
+    if run.task.classes:
+        found["validation_accuracy"] = run.accuracy()
+    return found

@@ -1,0 +1,86 @@
+"""Which lines run in which micro-batch: the recipe's order of stages, made ready to call."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, wraps
+from itertools import product
+from typing import TYPE_CHECKING
+
+from interactive_training.engine import stages
+from interactive_training.engine.measure import measure, read
+
+if TYPE_CHECKING:
+    from interactive_training.engine.recipe import Recipe
+    from interactive_training.engine.run import Run
+
+Line = Callable[["Run", "Recipe"], None]
+
+EACH, FIRST, LAST = "each", "first", "last"
+
+
+def placed(recipe: "Recipe") -> list[tuple[str, str]]:
+    """The stages in order, each with the micro-batches of a group in which it runs.
+
+    `forward` and `backward` run in "each". What stands before the first `backward` runs in the
+    "first" micro-batch of a group, what stands after it in the "last". Validation comes just
+    before the schedule that may wait for it, else at the end.
+    """
+    names = list(recipe.stages)
+    pivot = next((names.index(n) for n in ("backward", "forward") if n in names), 0)
+    lines = [
+        (name, EACH if name in ("forward", "backward") else FIRST if i < pivot else LAST)
+        for i, name in enumerate(names)
+    ]
+    if recipe.validate_every is not None:
+        at = lines.index(("schedule", LAST)) if ("schedule", LAST) in lines else len(lines)
+        lines.insert(at, ("validate", LAST))
+    return lines
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The calls of one micro-batch in order, with and without a record, and the stages in them."""
+
+    recorded: tuple[Line, ...]
+    unrecorded: tuple[Line, ...]
+    names: frozenset[str]
+
+
+Plan = dict[tuple[bool, bool], Lines]
+
+
+@lru_cache(maxsize=256)
+def plan(recipe: "Recipe", draws: str) -> Plan:
+    """The lines of every kind of micro-batch, by whether it is the (first, last) of its group.
+
+    `draws` says how the model draws random numbers, see `randomness.draws`.
+    """
+    forward = stages.forward if draws == "never" else drawing_forward(draws)
+    made: Plan = {}
+    for first, last in product((True, False), repeat=2):
+        names = [
+            name
+            for name, when in placed(recipe)
+            if when == EACH or (when == FIRST and first) or (when == LAST and last)
+        ]
+        calls = [forward if name == "forward" else getattr(stages, name) for name in names]
+        # Gradients are measured before anything uses them up, and read together with the loss:
+        # before the step where the loss is there already, so that a NaN never reaches the weights.
+        use = min((names.index(n) for n in ("clip", "step") if n in names), default=len(names))
+        if "forward" in names[:use]:
+            recorded = [*calls[:use], measure, read, *calls[use:]]
+        else:
+            recorded = [*calls[:use], measure, *calls[use:], read]
+        made[first, last] = Lines(tuple(recorded), tuple(calls), frozenset(names))
+    return made
+
+
+def drawing_forward(draws: str) -> Line:
+    """`forward` for a model that draws: from the run's generator, or with its states lent out."""
+
+    @wraps(stages.forward)
+    def forward(run: "Run", recipe: "Recipe") -> None:
+        with run.from_generator if draws == "dropout" else run.outside.lent():
+            stages.forward(run, recipe)
+
+    return forward

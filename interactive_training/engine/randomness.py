@@ -1,0 +1,129 @@
+"""Where a run's random numbers come from: its own generator, never the notebook's.
+
+A run's generator is seeded and consumed exactly as `torch.manual_seed(seed)` and torch's own
+generator would be, so a plain script that seeds torch draws the same weights, the same order of
+the data and the same dropout masks.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+# The calls through which initialization draws; all of them take a generator.
+_DRAWS = (
+    torch.Tensor.uniform_,
+    torch.Tensor.normal_,
+    nn.init.uniform_,
+    nn.init.normal_,
+    nn.init.kaiming_uniform_,
+)
+
+# Modules of torch.nn that draw in C++ or by calls that take no generator.
+_DRAW_INSIDE = (
+    nn.Dropout1d,
+    nn.Dropout2d,
+    nn.Dropout3d,
+    nn.AlphaDropout,
+    nn.FeatureAlphaDropout,
+    nn.RReLU,
+    nn.FractionalMaxPool2d,
+    nn.FractionalMaxPool3d,
+    nn.RNNBase,
+    nn.MultiheadAttention,
+    nn.Transformer,
+)
+
+
+class FromGenerator(TorchFunctionMode):
+    """While active in a thread, initialization and `nn.Dropout` draw from `generator`.
+
+    It changes no number: the same calls on torch's own generator give the same values.
+    """
+
+    def __init__(self, generator: torch.Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func is nn.functional.dropout:
+            return self._dropout(*args, **kwargs)
+        if func in _DRAWS:
+            kwargs = {**kwargs, "generator": self.generator}
+        return func(*args, **kwargs)
+
+    def _dropout(
+        self, x: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+    ) -> torch.Tensor:
+        if not training or p == 0 or x.numel() == 0:
+            return x
+        if p == 1:
+            return x.mul_(0) if inplace else x * 0
+        mask = torch.empty_like(x).bernoulli_(1 - p, generator=self.generator).div_(1 - p)
+        return x.mul_(mask) if inplace else x * mask
+
+
+class OutsideStates:
+    """The random states of torch, numpy and Python that a model with draws of its own uses.
+
+    Such a model calls the outside generators, so the run lends them its states for one step and
+    puts the notebook's back. Two threads that do so at once would disturb each other.
+    """
+
+    def __init__(self, generator: torch.Generator, seed: int) -> None:
+        self.generator = generator
+        self.numpy = np.random.RandomState(seed % 2**32).get_state(legacy=True)
+        self.python = random.Random(seed).getstate()  # noqa: S311  not for secrets
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Put the run's states in place of the notebook's for the time of a `with` block."""
+        outside = torch.get_rng_state(), np.random.get_state(legacy=True), random.getstate()
+        torch.set_rng_state(self.generator.get_state())
+        np.random.set_state(self.numpy)
+        random.setstate(self.python)
+        try:
+            yield
+        finally:
+            self.generator.set_state(torch.get_rng_state())
+            self.numpy = np.random.get_state(legacy=True)
+            self.python = random.getstate()
+            torch.set_rng_state(outside[0])
+            np.random.set_state(outside[1])
+            random.setstate(outside[2])
+
+    def capture(self) -> dict[str, Any]:
+        """The numpy and Python states as plain numbers and tensors, so that a file can hold them."""
+        _, keys, position, has_gauss, gauss = self.numpy
+        version, words, next_gauss = self.python
+        return {
+            "numpy": [torch.from_numpy(keys.astype(np.int64)), position, has_gauss, gauss],
+            "python": [version, torch.tensor(words), next_gauss],
+        }
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Put captured states back."""
+        keys, position, has_gauss, gauss = saved["numpy"]
+        self.numpy = ("MT19937", keys.numpy().astype(np.uint32), position, has_gauss, gauss)
+        version, words, next_gauss = saved["python"]
+        self.python = (version, tuple(words.tolist()), next_gauss)
+
+
+def draws(model: nn.Module) -> str:
+    """How a model draws random numbers in forward: "never", by "dropout" alone, or "unknown"."""
+    found = "never"
+    for module in model.modules():
+        known = type(module).__module__.startswith(("torch.nn.", "interactive_training."))
+        if not known or isinstance(module, _DRAW_INSIDE):
+            return "unknown"
+        if isinstance(module, nn.Dropout):
+            found = "dropout"
+    return found

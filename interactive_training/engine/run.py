@@ -1,0 +1,394 @@
+"""The one mutable object: a task, a seed, a recipe in force, and the whole state of training."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from interactive_training.engine import build, checkpoint, state
+from interactive_training.engine.choices import LOSSES, Field
+from interactive_training.engine.errors import BusyError, RecipeError, TaskError
+from interactive_training.engine.feed import Feed
+from interactive_training.engine.plan import Plan, plan
+from interactive_training.engine.randomness import FromGenerator, OutsideStates, draws
+from interactive_training.engine.recipe import Recipe, schedule_values
+from interactive_training.engine.task import Task, check_targets
+from interactive_training.engine.timeline import Timeline
+
+
+class Run:
+    """A training run that stands between two steps; `train(run, n)` takes it n steps on.
+
+    `task` is a Task or the name of a built-in one, `recipe` a Recipe, `seed` a whole number from
+    0 on; `device` is "auto" (an accelerator when torch finds one), "cpu", "cuda" and so on.
+    Raises TaskError or RecipeError when they do not fit together.
+
+    Assign to `run.recipe` to change the training: the value is checked at once, is in force from
+    the next step, and the old recipe stays when the check fails. A group of accumulated
+    micro-batches that has begun keeps its size. Making or training a run leaves the random states
+    outside as they are, and drawing numbers outside changes no run.
+    """
+
+    def __init__(
+        self,
+        task: Task | str,
+        recipe: Recipe | None = None,
+        *,
+        seed: int = 0,
+        device: str | torch.device = "auto",
+    ) -> None:
+        self.task = Task.named(task) if isinstance(task, str) else task
+        self.seed = int(Field("seed", 0, int, low=0, high=2**63 - 1).check(seed))  # type: ignore[arg-type]
+        self.device = pick_device(device, self.task)
+        self.generator = torch.Generator().manual_seed(self.seed)
+        self.model = self.task.new_model(self.generator).to(self.device)
+        self.trainable = [
+            (name, p) for name, p in self.model.named_parameters() if p.requires_grad
+        ]
+        self.float_buffers = [
+            (name, b) for name, b in self.model.named_buffers() if b.is_floating_point()
+        ]
+        self._training_flags = {name: m.training for name, m in self.model.named_modules()}
+        self.draws = draws(self.model)
+        self.from_generator = FromGenerator(self.generator)
+        self.outside = OutsideStates(self.generator, self.seed)
+        self.feed = Feed.at_the_start(self.task.rows)
+        self._put_data_on_device()
+
+        # What the lines of a step leave for one another.
+        self.x: torch.Tensor | None = None
+        self.y: torch.Tensor | None = None
+        self.output: Any = None
+        self.loss: Any = None
+        self.scale = 0.0
+        self.validated = False
+        self.validation_loss = float("nan")
+        self.norms: list[torch.Tensor] = []
+        self.measured: list[str] = []
+        self.numbers: list[float] = []
+        self.lr_used = 0.0
+
+        self.index = 0  # micro-batches done
+        self.groups = 0  # groups begun, the present one included
+        self.epoch = 0  # epochs done
+        self.ticks = {"batch": 0, "epoch": 0, "validation": 0}
+        self.notes: list[tuple[int, str]] = []
+
+        self.timeline = Timeline()
+        self.claimed = False  # by a train or walk that could still go on
+        self.busy = False  # in the middle of a step
+        self._waiting: Recipe | None = None
+        recipe = recipe if recipe is not None else Recipe()
+        self.check(recipe)
+        self.rebuild(recipe, recipe)
+
+    # Recipe ------------------------------------------------------------------------------------
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe as last set; `in_force` differs from it only inside an accumulation group."""
+        return self._waiting if self._waiting is not None else self.in_force
+
+    @recipe.setter
+    def recipe(self, recipe: Recipe) -> None:
+        self.check(recipe)
+        if recipe == self.recipe:
+            return
+        self.timeline.note(self, "recipe", recipe)
+        self.set_recipe(recipe)
+
+    def set_recipe(self, recipe: Recipe) -> None:
+        """Put a checked recipe in force, now or, in the middle of a step, when the step is over."""
+        self._waiting = recipe
+        if not self.busy:
+            self.settle()
+
+    def settle(self) -> None:
+        """Put what waits in force, as far as the group that has begun allows."""
+        if self._waiting is None:
+            return
+        wanted = self._waiting
+        if not self.feed.between_groups:
+            old = self.in_force
+            now = replace(wanted, accumulate=old.accumulate, batch_size=old.batch_size)
+        else:
+            now = wanted
+        self._waiting = None if now == wanted else wanted
+        if now != self.in_force:
+            self._change(now)
+
+    def check(self, recipe: Recipe) -> None:
+        """Raise RecipeError if this run cannot use `recipe`."""
+        if not isinstance(recipe, Recipe):
+            raise RecipeError(f"a recipe is {type(recipe).__name__}; make one with Recipe(...).")
+        task, loss = self.task, recipe.loss or self.task.loss
+        size = recipe.batch_size or task.batch_size
+        if task.data is not None:
+            if size > task.rows:
+                raise RecipeError(
+                    f"batch_size is {size}, but there are {task.rows} rows; "
+                    f"choose at most {task.rows}."
+                )
+            row = LOSSES[loss]
+            for name, value in dict(recipe.loss_options).items():
+                field = row.field(name)
+                if field is None:
+                    raise RecipeError(f"{name!r} is no option of {loss}; leave it out.")
+                field.check(value, "loss_options: ")
+            if loss != task.loss:
+                try:
+                    output = task.output_of(task.data.inputs[:2])
+                    check_targets(loss, output, task.data.targets)
+                except TaskError as error:
+                    raise RecipeError(str(error)) from None
+            if (
+                recipe.mode == "train"
+                and any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.model.modules())
+                and (size == 1 or task.rows % size == 1)
+            ):
+                raise RecipeError(
+                    f"batch_size {size} leaves a batch of one row, which BatchNorm cannot "
+                    "normalize; choose another batch_size."
+                )
+        has_validation = task.data is not None and len(task.data.validation_inputs) > 0
+        if recipe.validate_every is not None and not has_validation:
+            raise RecipeError(
+                "validate_every is set, but the task has no validation data; "
+                "set it to None or give Task.of a validation pair."
+            )
+        if recipe.amp != "off":
+            check_precision(self.device, recipe.amp, task)
+        self._check_ticks(recipe)
+
+    def _check_ticks(self, recipe: Recipe) -> None:
+        if recipe.schedule != "OneCycleLR" or "schedule" not in recipe.stages:
+            return
+        end = int(schedule_values(recipe)["total_steps"])  # type: ignore[arg-type]
+        if self.ticks[recipe.schedule_every] >= end:
+            raise RecipeError(
+                f"OneCycleLR ends after {end} ticks and {self.ticks[recipe.schedule_every]} are "
+                "done; raise steps or choose another schedule."
+            )
+
+    def check_next(self) -> None:
+        """Raise RecipeError if the recipe allows no further step."""
+        self._check_ticks(self.in_force)
+
+    def rebuild(self, in_force: Recipe, recipe: Recipe) -> None:
+        """Make loss, optimizer, schedule and scaler anew for checked recipes."""
+        self.in_force = in_force
+        self._waiting = None if recipe == in_force else recipe
+        self._set_loss(in_force)
+        self._set_mode(in_force)
+        self.optimizer: Optimizer = build.make_optimizer(self.model, in_force)
+        self.scheduler: LRScheduler | None = build.make_scheduler(self.optimizer, in_force, 0)
+        self.scaler: Any = build.make_scaler(self.device, in_force)
+        self._set_plan(in_force)
+
+    def _change(self, new: Recipe) -> None:
+        old, self.in_force = self.in_force, new
+        if (old.loss, old.loss_options, old.reduction) != (
+            new.loss,
+            new.loss_options,
+            new.reduction,
+        ):
+            self._set_loss(new)
+        if old.mode != new.mode:
+            self._set_mode(new)
+        fresh = build.needs_new_optimizer(old, new)
+        if fresh:
+            self.optimizer = build.make_optimizer(self.model, new)
+            self.notes.append((self.index, f"{new.optimizer} starts with empty state"))
+        else:
+            build.edit_groups(self.optimizer, old, new)
+        if fresh or build.needs_new_scheduler(old, new):
+            self.scheduler = build.make_scheduler(
+                self.optimizer, new, self.ticks[new.schedule_every]
+            )
+            if new.schedule == "ReduceLROnPlateau":
+                self.notes.append((self.index, "ReduceLROnPlateau starts anew"))
+        if old.amp != new.amp:
+            self.scaler = build.make_scaler(self.device, new)
+        self._set_plan(new)
+
+    def _set_mode(self, recipe: Recipe) -> None:
+        for name, module in self.model.named_modules():
+            module.training = recipe.mode == "train" and self._training_flags[name]
+
+    def _set_loss(self, recipe: Recipe) -> None:
+        data = self.task.data
+        if data is None:
+            return
+        name = recipe.loss or self.task.loss
+        self.loss_fn = build.make_loss(name, recipe, recipe.reduction).to(self.device)
+        self.mean_loss_fn = build.make_loss(name, recipe, "mean").to(self.device)
+        outputs = self.task.outputs
+        self.targets = self.task.targets_for(name, data.targets, outputs).to(self.device)
+        self.validation_y = self.task.targets_for(name, data.validation_targets, outputs).to(
+            self.device
+        )
+
+    def _set_plan(self, recipe: Recipe) -> None:
+        self.amp_dtype = None if recipe.amp == "off" else getattr(torch, recipe.amp)
+        self.plan: Plan = plan(recipe, self.draws)
+
+    def _put_data_on_device(self) -> None:
+        data = self.task.data
+        if data is not None:
+            self.inputs = data.inputs.to(self.device)
+            self.validation_x = data.validation_inputs.to(self.device)
+
+    # The place in the data -----------------------------------------------------------------------
+
+    @property
+    def group_rows(self) -> int:
+        """The number of rows in the present group of micro-batches."""
+        return self.feed.group_rows
+
+    @property
+    def epoch_ends(self) -> bool:
+        """Whether the present group is the last of its epoch."""
+        return self.feed.epoch_ends
+
+    @property
+    def divisor(self) -> int:
+        """What a mean loss divides by in this micro-batch, where a sum does not."""
+        if self.x is None or self.y is None:
+            return 1
+        row = LOSSES[self.in_force.loss or self.task.loss]
+        return len(self.x) if row.divisor == "rows" else self.y.numel()
+
+    def accuracy(self) -> float:
+        """The share of validation rows whose largest output is the right class, from 0 to 1."""
+        assert self.task.data is not None
+        right = self.task.data.validation_targets.to(self.device)
+        modes = [module.training for module in self.model.modules()]
+        self.model.eval()
+        with torch.no_grad():
+            guesses = self.model(self.validation_x).argmax(1)
+        for module, mode in zip(self.model.modules(), modes, strict=True):
+            module.training = mode
+        return float((guesses == right).float().mean())
+
+    def fetch(self) -> None:
+        """Take the next micro-batch out of the data, into `x` and `y`."""
+        if self.feed.between_groups:
+            self.groups += 1
+        recipe = self.in_force
+        rows = self.feed.next(
+            recipe.batch_size or self.task.batch_size,
+            recipe.accumulate,
+            recipe.shuffle and not self.task.is_surface,
+            self.generator,
+        )
+        self.loss = self.output = None
+        if not self.task.is_surface:
+            self.x, self.y = self.inputs[rows], self.targets[rows]
+
+    def count(self, ran: frozenset[str]) -> None:
+        """Count a step that has run the lines named in `ran`, and let go of its graph."""
+        if "schedule" in ran:
+            times = self.in_force.stages.count("schedule")
+            self.ticks["batch"] += 0 if self.skipped(ran) else times
+            self.ticks["epoch"] += times if self.epoch_ends else 0
+            self.ticks["validation"] += times if self.validated else 0
+        if self.feed.last and self.epoch_ends:
+            self.epoch += 1
+        self.index += 1
+        if self.loss is not None:
+            self.loss = self.loss.detach()
+        if self.output is not None:
+            self.output = self.output.detach()
+
+    def skipped(self, ran: frozenset[str]) -> bool:
+        """Whether float16 left the step out: a gradient overflowed and the scale fell."""
+        return self.scaler is not None and "step" in ran and self.scaler.get_scale() < self.scale
+
+    # Whole state -------------------------------------------------------------------------------
+
+    def capture(self) -> dict[str, Any]:
+        """The whole state, copied: restoring it makes the run go on bitwise as it would have."""
+        self.refuse_inside_a_step("capture")
+        return state.capture(self)
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Go to a captured state of this task; history before it can no longer be rewound to."""
+        self.refuse_inside_a_step("restore")
+        state.check(self, saved)
+        state.restore(self, saved)
+        self.timeline = Timeline()
+
+    def fork(self) -> "Run":
+        """A twin with the same state and the same batches to come; nothing is shared."""
+        saved = self.capture()
+        twin = Run(self.task, saved["in_force"], seed=self.seed, device=self.device)
+        state.restore(twin, saved)
+        twin.timeline.keep(saved)
+        return twin
+
+    def save(self, path: str | Path) -> None:
+        """Write the whole state to a file, which appears complete or not at all."""
+        checkpoint.save(self.capture(), Path(path))
+
+    @classmethod
+    def load(
+        cls, path: str | Path, task: Task | None = None, *, device: str | torch.device = "auto"
+    ) -> "Run":
+        """The run saved at `path`; give `task` when it was not a built-in one.
+
+        Raises CheckpointError when the file is cut off, altered, made by a newer version or of
+        another task. Files hold tensors and plain values only; loading one runs no code.
+        """
+        saved = checkpoint.load(Path(path))
+        task = checkpoint.task_of(saved, task)
+        run = cls(task, saved["in_force"], seed=saved["seed"], device=device)
+        state.check(run, saved)
+        state.restore(run, saved)
+        return run
+
+    def place(self, weights: Any) -> None:
+        """Put the parameters somewhere: numbers for a surface, else tensors or a state dict.
+
+        Gradients and the optimizer's state stay; the move is recorded with its step. Raises
+        TaskError, before anything moves, unless every shape fits and every number is finite.
+        """
+        self.refuse_inside_a_step("place")
+        placed = state.weights_for(self, weights)
+        self.timeline.note(self, "place", placed)
+        state.place(self, placed)
+
+    def refuse_inside_a_step(self, what: str) -> None:
+        """Raise BusyError while a `walk` stands between two lines of a step."""
+        if self.busy:
+            raise BusyError(f"{what} waits for the step to end; finish or close the walk first.")
+
+    def __repr__(self) -> str:
+        return f"Run({self.task.name!r}, step {self.index}, seed={self.seed}, {self.device.type})"
+
+
+def pick_device(device: str | torch.device, task: Task) -> torch.device:
+    """The device to train on; "auto" takes an accelerator if there is one, surfaces the CPU."""
+    if str(device) == "auto":
+        found = torch.accelerator.current_accelerator(check_available=True)
+        return torch.device("cpu") if found is None or task.is_surface else found
+    try:
+        chosen = torch.device(device)
+        torch.empty(1, device=chosen)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise TaskError(f'device {device!r} cannot be used here ({error}); use "auto".') from None
+    return chosen
+
+
+def check_precision(device: torch.device, amp: str, task: Task) -> None:
+    """Raise RecipeError unless `amp` can be used for this task on this device."""
+    if task.is_surface:
+        raise RecipeError('a surface has no layers to run in 16 bits; set amp to "off".')
+    can = torch.amp.autocast_mode.is_autocast_available(device.type)
+    if can and device.type == "cuda" and amp == "bfloat16":
+        can = torch.cuda.is_bf16_supported()
+    if not can:
+        raise RecipeError(f'{device.type} cannot compute in {amp} here; set amp to "off".')

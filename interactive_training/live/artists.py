@@ -1,0 +1,304 @@
+"""How each class of moving artist travels: its style as plain values, its data as bytes.
+
+Every artist has a *style*, a small dict that changes rarely and travels in the scene, and a
+*block*, the bytes of one frame. Points are fractions of the artist's axes (0, 0 bottom left,
+1, 1 top right) as little-endian float32: they stay true when the page gives the figure another
+width. Colours are four bytes, red green blue alpha. Lists begin with their length (uint32).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, cast
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.collections import Collection, PathCollection
+from matplotlib.colors import to_rgba, to_rgba_array
+from matplotlib.font_manager import weight_dict
+from matplotlib.image import AxesImage
+from matplotlib.lines import Line2D, _mark_every_path  # type: ignore[attr-defined]
+from matplotlib.markers import MarkerStyle
+from matplotlib.patches import Rectangle
+from matplotlib.path import Path
+from matplotlib.text import Annotation, Text
+from matplotlib.transforms import IdentityTransform, Transform
+from numpy.typing import ArrayLike, NDArray
+
+Style = dict[str, Any]
+Points = NDArray[np.float64]
+
+FAR = 50.0  # fractions; canvases lose precision far outside, and no one sees it there
+_CAPS = {"butt": "butt", "projecting": "square", "round": "round"}
+_STEPS = {"steps": "pre", "steps-pre": "pre", "steps-mid": "mid", "steps-post": "post"}
+_GENERIC = ("serif", "sans-serif", "monospace", "cursive", "fantasy")
+_PATH_LETTERS = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C"}
+
+
+class Place:
+    """Where an axes lies, to turn what its transforms give into fractions of it."""
+
+    def __init__(self, ax: Axes, renderer: RendererAgg) -> None:
+        self.ax = ax
+        self.renderer = renderer
+        x, y, width, height = ax.bbox.bounds
+        self.origin = np.array((x, y))
+        self.size = np.array((width, height))
+
+    def fractions(self, points: ArrayLike, transform: Transform) -> Points:
+        """Return `points`, shape (n, 2), as fractions of the axes; NaN stays NaN."""
+        shown: Points = transform.transform(points)
+        shown = (shown - self.origin) / self.size
+        np.minimum(shown, FAR, out=shown)
+        return np.maximum(shown, -FAR, out=shown)
+
+
+def line_style(line: Line2D) -> Style:
+    """Colours are resolved here, so that the browser needs to know nothing of matplotlib."""
+    alpha = line.get_alpha()
+    offset, dash = line._dash_pattern  # type: ignore[attr-defined]
+    style: Style = {
+        "kind": "line",
+        "colour": css(line.get_color(), alpha) if line.get_linestyle() != "None" else "",
+        "width": line.get_linewidth(),
+        "dash": list(dash or ()),
+        "dashOffset": offset,
+        "cap": _CAPS[str(line.get_dash_capstyle() if dash else line.get_solid_capstyle())],
+        "join": str(line.get_dash_joinstyle() if dash else line.get_solid_joinstyle()),
+        "steps": _STEPS.get(line.get_drawstyle(), ""),
+    }
+    if _marked(line):
+        style["marker"] = {
+            "path": marker_path(cast(Any, line.get_marker()), line.get_fillstyle()),
+            "size": line.get_markersize(),
+            "face": css(line.get_markerfacecolor(), alpha),
+            "edge": css(line.get_markeredgecolor(), alpha),
+            "width": line.get_markeredgewidth(),
+        }
+    return style
+
+
+def line_block(line: Line2D, place: Place) -> list[bytes]:
+    """The vertices and the points that carry a marker."""
+    # Not get_xydata(): it fails if another thread is between setting x and y. Cut to the common
+    # length, such a frame shows one odd picture, and the update that follows heals it.
+    x = _numbers(line.convert_xunits(line.get_xdata()))
+    y = _numbers(line.convert_yunits(line.get_ydata()))
+    length = min(len(x), len(y))
+    points = np.empty((length, 2))
+    points[:, 0] = x[:length]
+    points[:, 1] = y[:length]
+    points = place.fractions(points, line.get_transform())
+    if not _marked(line) or length == 0:
+        marked = points[:0]
+    elif line.get_markevery() is None:
+        marked = points
+    else:
+        pixels = Path(points * place.size)
+        every = line.get_markevery()
+        marked = _mark_every_path(every, pixels, IdentityTransform(), place.ax).vertices
+        marked = marked / place.size
+    return [*listed(points), *listed(marked)]
+
+
+def points_style(points: PathCollection) -> Style:
+    """A scatter: one outline for all, sizes and colours in each frame."""
+    paths = points.get_paths()
+    return {
+        "kind": "points",
+        "path": svg_path(paths[0]) if paths else "",
+        "width": _first(points.get_linewidth(), 1.0),
+    }
+
+
+def points_block(points: PathCollection, place: Place) -> list[bytes]:
+    """Positions, side lengths in pixels, then the colours inside and of the outline."""
+    points.update_scalarmappable()
+    offsets = _numbers(points.get_offsets())
+    places = place.fractions(offsets.reshape(-1, 2), points.get_offset_transform())
+    return [
+        *listed(places),
+        *listed(np.sqrt(points.get_sizes())),
+        *colours(points.get_facecolor()),
+        *colours(points.get_edgecolor()),
+    ]
+
+
+def shapes_style(shapes: Collection) -> Style:
+    """A collection of lines or of polygons, such as fill_between's."""
+    offset, dash = _first(shapes.get_linestyle(), (0, None))
+    return {
+        "kind": "shapes",
+        "width": _first(shapes.get_linewidth(), 1.0),
+        "dash": list(dash or ()),
+        "dashOffset": offset,
+    }
+
+
+def shapes_block(shapes: Collection, place: Place) -> list[bytes]:
+    """The vertices with a NaN after each shape, then the colours inside and of the outline."""
+    shapes.update_scalarmappable()
+    gap = np.full((1, 2), np.nan)
+    paths = [np.asarray(part) for path in shapes.get_paths() for part in (path.vertices, gap)]
+    points = place.fractions(np.concatenate(paths), shapes.get_transform()) if paths else gap[:0]
+    return [
+        *listed(points),
+        *colours(shapes.get_facecolor()),
+        *colours(shapes.get_edgecolor()),
+    ]
+
+
+def bars_style(_bars: Sequence[Rectangle]) -> Style:
+    """Neighbouring rectangles of one axes; all that they have differs from one to the next."""
+    return {"kind": "bars"}
+
+
+def bars_block(bars: Sequence[Rectangle], place: Place) -> list[bytes]:
+    """Two opposite corners and the outline's width of each, then the colours."""
+    corners = np.array(
+        [
+            ((x := bar.get_x(), y := bar.get_y()), (x + bar.get_width(), y + bar.get_height()))
+            for bar in bars
+        ]
+    )
+    # Bars share their transform with the axes; each has its own only to place the unit square.
+    spread = place.fractions(corners.reshape(-1, 2), bars[0].get_data_transform())
+    widths = [bar.get_linewidth() for bar in bars]
+    return [
+        *listed(np.column_stack((spread.reshape(-1, 4), widths))),
+        *colours([bar.get_facecolor() for bar in bars]),
+        *colours([bar.get_edgecolor() for bar in bars]),
+    ]
+
+
+def image_style(image: AxesImage) -> Style:
+    """A grid of cells: the palette travels here, so that a frame needs one byte a cell."""
+    if not _indexed(image):
+        return {"kind": "image", "palette": ""}
+    shades = image.cmap(np.arange(image.cmap.N), alpha=image.get_alpha(), bytes=True)
+    return {"kind": "image", "palette": np.asarray(shades, np.uint8).tobytes().hex()}
+
+
+def image_block(image: AxesImage, place: Place) -> list[bytes]:
+    """Rows, columns, two opposite corners, then a byte (palette) or four (colour) a cell."""
+    left, right, bottom, top = image.get_extent()
+    corners = place.fractions([[left, bottom], [right, top]], image.get_transform())
+    data = _cells(image)
+    if _indexed(image):
+        count = image.cmap.N
+        cells = np.clip(np.ma.getdata(image.norm(data)) * count, 0, count - 1).astype(np.uint8)
+    else:
+        cells = image.to_rgba(data, alpha=image.get_alpha(), bytes=True)
+    if image.origin == "lower":
+        cells = cells[::-1]
+    size = struct.pack("<2I", *cells.shape[:2])
+    return [size, corners.astype("<f4").tobytes(), padded(cells.tobytes())]
+
+
+def text_style(text: Text) -> Style:
+    """Its letters and its place move; how it is written does not."""
+    return {
+        "kind": "text",
+        "colour": css(text.get_color(), text.get_alpha()),
+        "size": text.get_fontsize(),
+        "weight": weight_dict.get(str(text.get_fontweight()), text.get_fontweight()),
+        "slant": text.get_fontstyle(),
+        "family": css_family(tuple(text.get_fontfamily())),
+        "across": text.get_horizontalalignment(),
+        "upright": text.get_verticalalignment(),
+        "angle": text.get_rotation(),
+    }
+
+
+def text_block(text: Text, place: Place) -> list[bytes]:
+    """Its place and its letters (UTF-8)."""
+    if isinstance(text, Annotation):
+        text.update_positions(place.renderer)
+    position = place.fractions([text.get_unitless_position()], text.get_transform())
+    letters = text.get_text().encode()
+    return [position.astype("<f4").tobytes(), struct.pack("<I", len(letters)), padded(letters)]
+
+
+def listed(values: ArrayLike) -> list[bytes]:
+    """Return the length of `values` and `values` as float32."""
+    numbers = np.asarray(values, dtype="<f4")
+    return [struct.pack("<I", len(numbers)), numbers.tobytes()]
+
+
+def colours(values: ArrayLike) -> list[bytes]:
+    """Return the number of colours and each as four bytes."""
+    shades = (to_rgba_array(cast(Any, values)) * 255 + 0.5).astype(np.uint8)
+    return [struct.pack("<I", len(shades)), shades.tobytes()]
+
+
+def padded(data: bytes) -> bytes:
+    """Return `data` lengthened to whole words: float32 must begin at a multiple of four."""
+    return data + bytes(-len(data) % 4)
+
+
+def css(colour: Any, alpha: float | None) -> str:
+    """Return a matplotlib colour as CSS writes it; "" for one that cannot be seen."""
+    red, green, blue, opacity = to_rgba(colour, alpha)
+    if opacity == 0:
+        return ""
+    return f"rgba({red * 255:.0f},{green * 255:.0f},{blue * 255:.0f},{opacity:.3g})"
+
+
+@lru_cache(maxsize=64)
+def css_family(families: tuple[str, ...]) -> str:
+    """Return font families as CSS writes them, with those that matplotlib puts for a generic."""
+    names: list[str] = []
+    for family in families:
+        if family in _GENERIC:
+            names += cast(Any, matplotlib.rcParams)[f"font.{family}"]
+        names.append(family)
+    quoted = [name if name in _GENERIC else '"' + name.replace('"', "") + '"' for name in names]
+    return ", ".join(dict.fromkeys(quoted))
+
+
+@lru_cache(maxsize=256)
+def marker_path(marker: Any, fillstyle: Any) -> str:
+    """Return the outline of a marker of size 1 as an SVG path."""
+    shape = MarkerStyle(marker, fillstyle)
+    return svg_path(shape.get_path().transformed(shape.get_transform()))
+
+
+def svg_path(path: Path) -> str:
+    """Return an outline as an SVG path, y upward as in matplotlib."""
+    words: list[str] = []
+    for points, code in path.iter_segments(curves=True, simplify=False):
+        if code == Path.CLOSEPOLY:
+            words.append("Z")
+        else:
+            words.append(_PATH_LETTERS[code] + " ".join(f"{value:.4g}" for value in points))
+    return "".join(words)
+
+
+def _numbers(values: Any) -> Points:
+    """Return `values` as float64, NaN where they are masked."""
+    if isinstance(values, np.ma.MaskedArray):
+        values = np.ma.filled(values.astype(float), np.nan)
+    return np.asarray(values, dtype=float)
+
+
+def _marked(line: Line2D) -> bool:
+    return line.get_marker() not in ("None", "none", " ", "", None)
+
+
+def _indexed(image: AxesImage) -> bool:
+    """Whether one byte a cell says it all: numbers, all finite, and at most 256 colours."""
+    data = _cells(image)
+    return data.ndim == 2 and image.cmap.N <= 256 and bool(np.isfinite(data).all())
+
+
+def _cells(image: AxesImage) -> NDArray[Any]:
+    data = image.get_array()
+    return np.zeros((0, 0)) if data is None else data
+
+
+def _first(values: Any, default: Any) -> Any:
+    return values[0] if len(values) else default

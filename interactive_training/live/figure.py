@@ -1,0 +1,266 @@
+"""LiveFigure: a matplotlib figure in the notebook whose moving artists the browser paints."""
+
+from __future__ import annotations
+
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from interactive_training.live import pack
+from interactive_training.live.flow import NOBODY_AFTER, Flow
+from interactive_training.live.handles import Bounds, Handle, OnDrag
+from interactive_training.live.limits import Limits
+from interactive_training.live.picture import STATIC_WIDTH, Page, Picture
+from interactive_training.live.views import Views
+
+_HERE = Path(__file__).parent
+
+
+class LiveFigure(anywidget.AnyWidget):
+    """Show a matplotlib figure and repaint its animated artists up to 30 times a second.
+
+    Artists made with ``animated=True`` move: lines, scatters, rectangles, images, texts,
+    collections of lines or polygons. All else is drawn by matplotlib once, and again only when
+    its limits, its size or the theme change. Moving artists lie above the rest, by their z-order.
+    One point is one CSS pixel. Colours given with `figures.style.role` follow JupyterLab's theme,
+    and so do matplotlib's own black texts and axes.
+
+    Parameters: `figure` is made with ``matplotlib.figure.Figure``, not pyplot. `height` is in
+    pixels; the width is the page's. `label` tells a screen reader what the picture is. `draw`, if
+    given, sets the artists and is called just before a frame is made, on any thread. `clock`
+    returns seconds. Raises TypeError for an animated artist that cannot be painted.
+
+        figure = Figure()
+        ax = figure.add_subplot(xlim=(0, 200), ylim=(0, 2.5), xlabel="step", ylabel="loss")
+        (line,) = ax.plot([], [], animated=True)
+        live = LiveFigure(figure, label="loss of every step")
+        display(live)
+        losses = []
+        for step in train(run, 200):
+            losses.append(step.loss)
+            line.set_data(range(len(losses)), losses)
+            live.update()
+
+    Notice: `update` costs next to nothing while the browser is busy, and the last state always
+    reaches the screen. Where another thread changes the artists, it does so under `live.lock`.
+    """
+
+    _esm = _HERE / "figure.js"
+    _css = _HERE / "figure.css"
+
+    # Written here, read by the browser. What the browser has to say comes as messages.
+    frame = traitlets.Bytes().tag(sync=True)
+    background = traitlets.Bytes().tag(sync=True)
+    scene = traitlets.Dict().tag(sync=True)
+    text = traitlets.Unicode().tag(sync=True)
+    problem = traitlets.Unicode().tag(sync=True)
+    label = traitlets.Unicode().tag(sync=True)
+    height = traitlets.Int().tag(sync=True)
+
+    def __init__(
+        self,
+        figure: Figure,
+        *,
+        height: int = 200,
+        label: str = "loss per sample",
+        draw: Callable[[], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._picture = Picture(figure, height, draw)
+        self.figure = figure
+        self.lock = threading.RLock()
+        self.error: Exception | None = None
+        self._flow = Flow(clock)
+        self._views = Views(clock)
+        self._limits = Limits(clock)
+        self._handles: list[Handle] = []
+        self._answered = 0
+        self._on_click: list[Callable[[int, float, float], None]] = []
+        self._on_view: list[Callable[[bool], None]] = []
+        super().__init__(height=height, label=label)
+        self.on_msg(self._receive)
+
+    def __repr__(self) -> str:
+        return f"LiveFigure({self.label!r}, height={self.height})"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The live view, and beside it a picture and its words for where no kernel runs."""
+        data, metadata = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
+        data["image/png"] = b64encode(self.png()).decode()
+        data["text/plain"] = f"{self.label}: {self.text}" if self.text else self.label
+        size = {"width": STATIC_WIDTH, "height": self.height, "alt": data["text/plain"]}
+        return data, {**metadata, "image/png": size}
+
+    @property
+    def watching(self) -> bool:
+        """False if no page has shown this figure, or none has answered a frame for a minute."""
+        return len(self._views) > 0 and self._flow.waited() < NOBODY_AFTER
+
+    @property
+    def visible(self) -> bool:
+        """True while the figure is on a screen, scrolled into sight and in the tab in front."""
+        return self.watching and self._views.visible
+
+    def update(self) -> None:
+        """Show the artists as they are now, as soon as the browser can take a frame."""
+        with self.lock:
+            self._flow.pending = True
+            self._offer()
+
+    def flush(self) -> None:
+        """Send the newest state at once, whatever is on the way; nothing if no page watches."""
+        with self.lock:
+            if len(self._views):
+                self._send_frame()
+
+    def redraw(self) -> None:
+        """Draw the background again, after a change to what does not move."""
+        with self.lock:
+            self._picture.stale = True
+        self.flush()
+
+    def say(self, text: str) -> None:
+        """Tell in one sentence what the picture shows; a screen reader reads it every 2 s at most.
+
+        Parameters: `text` has a number and what it is compared with, in at most 90 characters.
+        """
+        with self.lock:
+            self.text = text
+
+    def grow(self, ax: Axes, x: ArrayLike | None = None, y: ArrayLike | None = None) -> bool:
+        """Move the limits of `ax` outward if `x` or `y` lie outside; return whether they moved.
+
+        Parameters: `x` and `y` are data that should be seen: numbers or arrays. Limits grow by
+        half a decade (log) or by 1.5 (linear), at most once in 2 s, and never shrink.
+        """
+        with self.lock:
+            return self._limits.grow(ax, x, y)
+
+    def draggable(
+        self, artist: Artist, on_drag: OnDrag, bounds: Bounds = None, label: str = "point"
+    ) -> None:
+        """Let the learner move `artist` with mouse, touch or arrow keys (Shift: ten times as far).
+
+        Parameters: `artist` is an animated Line2D or scatter of one point on linear or log axes.
+        ``on_drag(x, y, done)`` gets data coordinates after the artist was moved there; `done` is
+        True when it was let go. `bounds` is ((lowest x, highest x), (lowest y, highest y)), None
+        for the axes. `label` names the point for a screen reader. Raises TypeError or ValueError
+        for what cannot be dragged.
+        """
+        handle = Handle(artist, on_drag, bounds, label)
+        with self.lock:
+            self._handles.append(handle)
+        self.update()
+
+    def on_click(self, callback: Callable[[int, float, float], None]) -> None:
+        """Call ``callback(axes index, x, y)``, data coordinates, when an axes is clicked."""
+        with self.lock:
+            self._on_click.append(callback)
+        self.update()
+
+    def on_view(self, callback: Callable[[bool], None]) -> None:
+        """Call ``callback(visible)`` when the figure comes on the screen or leaves it."""
+        with self.lock:
+            self._on_view.append(callback)
+
+    def png(self) -> bytes:
+        """Return the whole figure as PNG: light, on white, 1696 pixels wide."""
+        with self.lock:
+            return self._picture.static()
+
+    def close(self) -> None:
+        """Take the figure off every page and let go of callbacks."""
+        if self.comm is None:
+            return
+        with self.lock:
+            layout = self.layout
+            self._views = Views(time.monotonic)
+            self._on_click.clear()
+            self._on_view.clear()
+            self._handles.clear()
+            super().close()
+            layout.close()
+
+    def _offer(self) -> None:
+        """Send the newest state if there is one and the browser can take it; holds the lock."""
+        if self._flow.pending and len(self._views) and self._flow.may_send():
+            self._send_frame()
+
+    def _send_frame(self) -> None:
+        """Send one frame, with the background and the scene if they changed; holds the lock."""
+        parts = self._picture.parts(self._handles, bool(self._on_click))
+        header = pack.HEADER.pack(self._flow.send(), self._picture.version, self._answered)
+        if parts.scene is None:
+            self.frame = header + parts.blocks
+            return
+        with self.hold_sync():  # one message: a frame never meets another frame's scene
+            if parts.background is not None:
+                self.background = parts.background
+            self.scene = parts.scene
+            self.frame = header + parts.blocks
+
+    # Messages from the browser: they come on any thread.
+
+    def _receive(self, _: Any, message: dict[str, Any], __: Any) -> None:
+        """Hand a message to what it is for; show what goes wrong, since no cell would."""
+        was_visible = self.visible
+        try:
+            {
+                "view": self._viewed,
+                "painted": self._painted,
+                "gone": self._gone,
+                "drag": self._dragged,
+                "click": self._clicked,
+            }[message["kind"]](message)
+            if self.visible != was_visible:
+                for callback in list(self._on_view):
+                    callback(not was_visible)
+        except Exception as error:
+            with self.lock:
+                self.error = error
+                self.problem = f"{type(error).__name__}: {error}"
+
+    def _viewed(self, message: dict[str, Any]) -> None:
+        """A view came, came back, or has another size or theme: show it everything."""
+        page = Page(message["width"], message["density"], message["theme"])
+        with self.lock:
+            self._views.heard(message["view"], message["visible"])
+            self._picture.show_on(page)
+            self._flow.start_over()
+            self._send_frame()
+
+    def _painted(self, message: dict[str, Any]) -> None:
+        with self.lock:
+            self._views.painted(message["view"], message["visible"])
+            self._flow.acknowledge(message["number"])
+            self._offer()
+
+    def _gone(self, message: dict[str, Any]) -> None:
+        with self.lock:
+            self._views.gone(message["view"])
+
+    def _dragged(self, message: dict[str, Any]) -> None:
+        """Move the artist and tell its owner; the next frame answers the browser."""
+        with self.lock:
+            handle = self._handles[message["handle"]]
+            x, y = handle.move(message["x"], message["y"])
+        try:
+            handle.on_drag(x, y, message["done"])  # without the lock: it may wait for a worker
+        finally:
+            with self.lock:
+                self._answered = message["id"]
+            self.update()
+
+    def _clicked(self, message: dict[str, Any]) -> None:
+        for callback in list(self._on_click):
+            callback(message["axes"], message["x"], message["y"])

@@ -1,0 +1,136 @@
+"""One frame: the data of every moving artist in one small buffer, and the scene that explains it.
+
+A frame is little-endian. Its header is three uint32: the number of the frame, the version of the
+scene it belongs to, and the number of the last drag that was answered. Then comes one block for
+each artist of the scene, in its order (see artists.py). A frame is whole: it needs no other one.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.collections import LineCollection, PathCollection, PolyCollection
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.text import Annotation, Text
+
+from interactive_training.live import artists
+from interactive_training.live.artists import Place, Style
+
+HEADER = struct.Struct("<3I")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How one class of artist travels, and the block that stands for an invisible one."""
+
+    style: Callable[[Any], Style]
+    block: Callable[[Any, Place], list[bytes]]
+    nothing: bytes
+
+
+# The first class that fits counts.
+_KINDS: tuple[tuple[type[Artist], Kind], ...] = (
+    (Line2D, Kind(artists.line_style, artists.line_block, bytes(8))),
+    (PathCollection, Kind(artists.points_style, artists.points_block, bytes(16))),
+    (LineCollection, Kind(artists.shapes_style, artists.shapes_block, bytes(12))),
+    (PolyCollection, Kind(artists.shapes_style, artists.shapes_block, bytes(12))),
+    (Rectangle, Kind(artists.bars_style, artists.bars_block, bytes(12))),
+    (AxesImage, Kind(artists.image_style, artists.image_block, bytes(24))),
+    (Text, Kind(artists.text_style, artists.text_block, bytes(12))),
+)
+
+
+def moving(figure: Figure) -> Iterator[tuple[int, Artist]]:
+    """Yield the animated artists of `figure` with the index of their axes, lowest first."""
+    for index, ax in sorted(enumerate(figure.axes), key=lambda pair: pair[1].get_zorder()):
+        animated = [artist for artist in ax.get_children() if artist.get_animated()]
+        for artist in sorted(animated, key=lambda artist: artist.get_zorder()):
+            yield index, artist
+
+
+def check(figure: Figure) -> None:
+    """Raise TypeError if an animated artist of `figure` cannot be painted in the browser."""
+    for _, artist in moving(figure):
+        kind_of(artist)
+
+
+def kind_of(artist: Artist) -> Kind:
+    """Return how `artist` travels. Raises TypeError for what cannot."""
+    if isinstance(artist, Annotation) and artist.arrow_patch is not None:
+        raise TypeError(
+            "An animated annotation has an arrow, which is not painted: draw it as a line."
+        )
+    for known, kind in _KINDS:
+        if isinstance(artist, known):
+            return kind
+    raise TypeError(
+        f"A {type(artist).__name__} cannot move: make it without animated=True, or use a line, "
+        "a scatter, rectangles, an image or a text."
+    )
+
+
+@dataclass(frozen=True)
+class Item:
+    """What becomes one block: an artist, or neighbouring rectangles together."""
+
+    axes: int
+    artist: Any  # an artist, or a list of rectangles
+    first: Artist
+    kind: Kind
+
+
+def items(figure: Figure) -> list[Item]:
+    """Return the moving artists of `figure` in the order they are painted."""
+    found: list[Item] = []
+    for index, artist in moving(figure):
+        kind = kind_of(artist)
+        if not isinstance(artist, Rectangle):
+            found.append(Item(index, artist, artist, kind))
+        elif artist.get_visible():
+            if found and _neighbours(found[-1].first, artist):
+                found[-1].artist.append(artist)
+            else:
+                found.append(Item(index, [artist], artist, kind))
+    return found
+
+
+def _neighbours(one: Artist, other: Rectangle) -> bool:
+    """Whether two rectangles that follow each other can share a block."""
+    return (
+        isinstance(one, Rectangle)
+        and one.axes is other.axes
+        and one.get_data_transform() is other.get_data_transform()
+        and one.get_clip_on() == other.get_clip_on()
+    )
+
+
+def pack(
+    figure: Figure, parts: Sequence[Item], renderer: RendererAgg
+) -> tuple[list[Style], list[bytes]]:
+    """Return the style and the blocks of `parts`."""
+    places: dict[int, Place] = {}
+    styles: list[Style] = []
+    blocks: list[bytes] = []
+    axes: list[Axes] = figure.axes
+    for part in parts:
+        place = places.get(part.axes)
+        if place is None:
+            place = places[part.axes] = Place(axes[part.axes], renderer)
+        style = part.kind.style(part.artist)
+        style["axes"] = part.axes
+        style["clip"] = part.first.get_clip_on()
+        styles.append(style)
+        if part.first.get_visible() and place.ax.get_visible():
+            blocks += part.kind.block(part.artist, place)
+        else:
+            blocks.append(part.kind.nothing)
+    return styles, blocks
