@@ -41,7 +41,9 @@ def load(path: Path) -> dict[str, Any]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise CheckpointError(f"{path} cannot be read ({error.strerror}); check the name.") from None
+        raise CheckpointError(
+            f"{path} cannot be read ({error.strerror}); check the name."
+        ) from None
     head, _, rest = content.partition(b"\n")
     digest, newline, body = rest.partition(b"\n")
     if not head.startswith(MAGIC) or not newline:

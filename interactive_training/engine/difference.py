@@ -1,9 +1,5 @@
 """Cause and effect: the first step and tensor in which two runs differ."""
 
-from copy import copy
-
-import torch
-
 from interactive_training.engine.errors import TaskError
 from interactive_training.engine.loop import advance, rewind
 from interactive_training.engine.run import Run
@@ -51,7 +47,7 @@ def first_difference(run: Run, twin: Run) -> tuple[int, str, float] | None:
 def again(run: Run, index: int) -> Run:
     """A copy of the run as it was before step `index`, without the changes made there."""
     one = run.fork()
-    one.timeline = copy(run.timeline)
+    one.timeline = run.timeline.copy()
     if one.timeline.kept:
         rewind(one, index)
     return one

@@ -31,7 +31,7 @@ def train(run: "Run", steps: int, *, record: bool = True) -> Iterator[Step]:
     claim(run)
     try:
         for _ in range(steps):
-            yield advance(run, recorded=record)
+            yield advance(run, recorded=record)  # type: ignore[misc]  # None without a record
     finally:
         run.claimed = False
 
@@ -39,8 +39,9 @@ def train(run: "Run", steps: int, *, record: bool = True) -> Iterator[Step]:
 def walk(run: "Run", steps: int = 1) -> Iterator[str]:
     """The same steps in slow motion: yield the name of each line just after it has run.
 
-    What the lines leave behind is on the run: `x`, `y`, `output`, `loss`, the gradients. Closing
-    the walk in the middle of a step puts the run back to before that step.
+    What the lines leave behind is on the run: `x`, `y`, `output`, `loss`, the gradients, and
+    after the last line of a step its record, `last`. Closing the walk in the middle of a step puts
+    the run back to before that step.
     """
     claim(run)
     try:
@@ -88,10 +89,10 @@ def begin(run: "Run") -> tuple["Recipe", Lines]:
 
 def finish(run: "Run", recipe: "Recipe", lines: Lines, *, recorded: bool) -> Step | None:
     """Count the step, and let go of its graph."""
-    done = record(run, recipe, lines.names) if recorded else None
+    run.last = record(run, recipe, lines.names) if recorded else None
     run.count(lines.names)
     run.busy = False
-    return done
+    return run.last
 
 
 def recover(run: "Run", error: BaseException) -> None:
@@ -128,6 +129,6 @@ def claim(run: "Run") -> None:
     """Refuse a second loop on a run while the first could still go on."""
     if run.claimed:
         raise BusyError(
-            "another train or walk of this run is still open; exhaust it, close it, or fork the run."
+            "another train or walk of this run is still open; exhaust or close it, or fork the run."
         )
     run.claimed = True

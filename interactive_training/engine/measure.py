@@ -91,9 +91,8 @@ def first_not_finite(run: "Run") -> str:
     candidates += [("output", run.output), ("loss", run.loss)]
     candidates += [(f"gradient of {name}", p.grad) for name, p in run.trainable]
     for name, tensor in candidates:
-        if isinstance(tensor, torch.Tensor) and tensor.is_floating_point():
-            if not torch.isfinite(tensor).all():
-                return name
+        if isinstance(tensor, torch.Tensor) and not torch.isfinite(tensor).all():
+            return name
     return "gradient norm"
 
 

@@ -1,4 +1,4 @@
-"""The networks of the built-in tasks: plain `nn.Sequential` stacks, so their code can be printed."""
+"""The networks of the built-in tasks: plain stacks of layers, so that their code can be printed."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,8 @@ class Residual(nn.Sequential):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return `x` plus what the block makes of it; shapes stay the same."""
-        return x + super().forward(x)
+        changed: torch.Tensor = super().forward(x)
+        return x + changed
 
 
 def xavier(model: nn.Module) -> None:

@@ -80,8 +80,8 @@ class OutsideStates:
 
     def __init__(self, generator: torch.Generator, seed: int) -> None:
         self.generator = generator
-        self.numpy = np.random.RandomState(seed % 2**32).get_state(legacy=True)
-        self.python = random.Random(seed).getstate()  # noqa: S311  not for secrets
+        self.numpy: Any = np.random.RandomState(seed % 2**32).get_state(legacy=True)
+        self.python: Any = random.Random(seed).getstate()  # noqa: S311  not for secrets
 
     @contextmanager
     def lent(self) -> Iterator[None]:
@@ -94,14 +94,14 @@ class OutsideStates:
             yield
         finally:
             self.generator.set_state(torch.get_rng_state())
-            self.numpy = np.random.get_state(legacy=True)
+            self.numpy: Any = np.random.get_state(legacy=True)
             self.python = random.getstate()
             torch.set_rng_state(outside[0])
             np.random.set_state(outside[1])
             random.setstate(outside[2])
 
     def capture(self) -> dict[str, Any]:
-        """The numpy and Python states as plain numbers and tensors, so that a file can hold them."""
+        """The numpy and Python states as plain numbers and tensors, which a file can hold."""
         _, keys, position, has_gauss, gauss = self.numpy
         version, words, next_gauss = self.python
         return {

@@ -144,27 +144,31 @@ class Recipe:
         self._set(name, tuple(sorted(options.items())))
 
     def _check_stages(self) -> None:
-        if isinstance(self.stages, str) or not isinstance(self.stages, (tuple, list)):
+        if not isinstance(self.stages, (tuple, list)):
             raise RecipeError(f"stages is {self.stages!r}; write a tuple of stage names.")
         for stage in self.stages:
             named("a stage", stage, STAGES)
         self._set("stages", tuple(self.stages))
 
     def _check_together(self) -> None:
-        if self.optimizer == "SGD" and self.nesterov:
-            if not self.momentum or dict(self.optimizer_options).get("dampening"):
-                raise RecipeError("nesterov needs momentum above 0 and no dampening; set momentum.")
-        if self.schedule == "ReduceLROnPlateau" or (
-            self.schedule is not None and self.schedule_every == "validation"
-        ):
-            if self.validate_every is None:
-                raise RecipeError(
-                    f"{self.schedule} waits for validation losses; set validate_every, say to 50."
-                )
+        dampened = bool(dict(self.optimizer_options).get("dampening"))
+        if self.optimizer == "SGD" and self.nesterov and (not self.momentum or dampened):
+            raise RecipeError("nesterov needs momentum above 0 and no dampening; set momentum.")
+        if self.waits_for_validation and self.validate_every is None:
+            raise RecipeError(
+                f"{self.schedule} waits for validation losses; set validate_every, say to 50."
+            )
         if self.schedule == "OneCycleLR":
             named("anneal_strategy", self.option("schedule", "anneal_strategy"), ("cos", "linear"))
             if self.option("schedule", "total_steps") is None and self.steps < 2:
                 raise RecipeError("OneCycleLR needs at least 2 steps; raise steps.")
+
+    @property
+    def waits_for_validation(self) -> bool:
+        """Whether the schedule moves on at validations only."""
+        return self.schedule is not None and (
+            self.schedule == "ReduceLROnPlateau" or self.schedule_every == "validation"
+        )
 
     def option(self, which: str, name: str) -> Value:
         """The value of one option of "optimizer", "loss" or "schedule", or its row's default."""
@@ -173,7 +177,7 @@ class Recipe:
             "loss": LOSSES,
             "schedule": SCHEDULES,
         }
-        given = dict(getattr(self, f"{which}_options"))
+        given: dict[str, Value] = dict(getattr(self, f"{which}_options"))
         if name in given:
             return given[name]
         row = table[which][getattr(self, which)]

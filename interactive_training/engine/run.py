@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from interactive_training.engine import build, checkpoint, state
 from interactive_training.engine.choices import LOSSES, Field
 from interactive_training.engine.errors import BusyError, RecipeError, TaskError
 from interactive_training.engine.feed import Feed
+from interactive_training.engine.measure import Step
 from interactive_training.engine.plan import Plan, plan
 from interactive_training.engine.randomness import FromGenerator, OutsideStates, draws
 from interactive_training.engine.recipe import Recipe, schedule_values
@@ -46,9 +46,7 @@ class Run:
         self.device = pick_device(device, self.task)
         self.generator = torch.Generator().manual_seed(self.seed)
         self.model = self.task.new_model(self.generator).to(self.device)
-        self.trainable = [
-            (name, p) for name, p in self.model.named_parameters() if p.requires_grad
-        ]
+        self.trainable = [(name, p) for name, p in self.model.named_parameters() if p.requires_grad]
         self.float_buffers = [
             (name, b) for name, b in self.model.named_buffers() if b.is_floating_point()
         ]
@@ -56,12 +54,15 @@ class Run:
         self.draws = draws(self.model)
         self.from_generator = FromGenerator(self.generator)
         self.outside = OutsideStates(self.generator, self.seed)
+        self._has_batchnorm = any(
+            isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.model.modules()
+        )
         self.feed = Feed.at_the_start(self.task.rows)
         self._put_data_on_device()
 
         # What the lines of a step leave for one another.
-        self.x: torch.Tensor | None = None
-        self.y: torch.Tensor | None = None
+        self.x: Any = None
+        self.y: Any = None
         self.output: Any = None
         self.loss: Any = None
         self.scale = 0.0
@@ -71,6 +72,7 @@ class Run:
         self.measured: list[str] = []
         self.numbers: list[float] = []
         self.lr_used = 0.0
+        self.last: Step | None = None  # the newest record
 
         self.index = 0  # micro-batches done
         self.groups = 0  # groups begun, the present one included
@@ -145,11 +147,8 @@ class Run:
                     check_targets(loss, output, task.data.targets)
                 except TaskError as error:
                     raise RecipeError(str(error)) from None
-            if (
-                recipe.mode == "train"
-                and any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.model.modules())
-                and (size == 1 or task.rows % size == 1)
-            ):
+            one_row = size == 1 or task.rows % size == 1
+            if recipe.mode == "train" and one_row and self._has_batchnorm:
                 raise RecipeError(
                     f"batch_size {size} leaves a batch of one row, which BatchNorm cannot "
                     "normalize; choose another batch_size."
@@ -185,7 +184,7 @@ class Run:
         self._set_loss(in_force)
         self._set_mode(in_force)
         self.optimizer: Optimizer = build.make_optimizer(self.model, in_force)
-        self.scheduler: LRScheduler | None = build.make_scheduler(self.optimizer, in_force, 0)
+        self.scheduler: Any = build.make_scheduler(self.optimizer, in_force, 0)
         self.scaler: Any = build.make_scaler(self.device, in_force)
         self._set_plan(in_force)
 
@@ -228,9 +227,8 @@ class Run:
         self.mean_loss_fn = build.make_loss(name, recipe, "mean").to(self.device)
         outputs = self.task.outputs
         self.targets = self.task.targets_for(name, data.targets, outputs).to(self.device)
-        self.validation_y = self.task.targets_for(name, data.validation_targets, outputs).to(
-            self.device
-        )
+        held_out = self.task.targets_for(name, data.validation_targets, outputs)
+        self.validation = data.validation_inputs.to(self.device), held_out.to(self.device)
 
     def _set_plan(self, recipe: Recipe) -> None:
         self.amp_dtype = None if recipe.amp == "off" else getattr(torch, recipe.amp)
@@ -240,7 +238,6 @@ class Run:
         data = self.task.data
         if data is not None:
             self.inputs = data.inputs.to(self.device)
-            self.validation_x = data.validation_inputs.to(self.device)
 
     # The place in the data -----------------------------------------------------------------------
 
@@ -269,7 +266,7 @@ class Run:
         modes = [module.training for module in self.model.modules()]
         self.model.eval()
         with torch.no_grad():
-            guesses = self.model(self.validation_x).argmax(1)
+            guesses = self.model(self.validation[0]).argmax(1)
         for module, mode in zip(self.model.modules(), modes, strict=True):
             module.training = mode
         return float((guesses == right).float().mean())

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from interactive_training.engine.choices import LOSSES, OPTIMIZERS, SCHEDULES, Choice
+from interactive_training.engine.choices import LOSSES, OPTIMIZERS, SCHEDULES, Choice, Value
 from interactive_training.engine.lines import (
     Line,
     call,
@@ -19,7 +19,6 @@ from interactive_training.engine.modelcode import class_sources, function_source
 from interactive_training.engine.plan import EACH, FIRST, LAST
 from interactive_training.engine.recipe import (
     Recipe,
-    Value,
     optimizer_values,
     schedule_values,
 )
@@ -120,9 +119,7 @@ def imports(run: Run, lines: list[Line], recipe: Recipe) -> str:
     unknown = run.draws == "unknown"
     code = "import random\n\nimport numpy as np\n" if unknown else ""
     code += "import torch\n"
-    if not run.task.is_surface:
-        code += "from torch import nn\n"
-    elif any("nn." in line.code for line in lines):
+    if not run.task.is_surface or any("nn." in line.code for line in lines):
         code += "from torch import nn\n"
     if any("F." in text for text in class_sources(run.task.model)):
         code += "from torch.nn import functional as F\n"
@@ -211,19 +208,18 @@ def tensors(run: Run, recipe: Recipe, own: bool, move: str) -> list[str]:
     """The lines that name inputs and targets."""
     hot = LOSSES[recipe.loss or run.task.loss].targets == "values" and run.task.classes
 
-    def pair(x: str, y: str, of: str) -> str:
-        inputs, targets = (
-            (f'start["{of}inputs"]', f'start["{of}targets"]')
-            if own
-            else (f"data.{of}inputs", f"data.{of}targets")
-        )
-        if hot:
-            targets = f"nn.functional.one_hot({targets}, {run.task.outputs}).float()"
-        return f"{x}, {y} = {inputs}{move}, {targets}{move}"
+    def part(name: str) -> str:
+        found = f'start["{name}"]' if own else f"data.{name}"
+        if hot and name.endswith("targets"):
+            found = f"nn.functional.one_hot({found}, {run.task.outputs}).float()"
+        return found + move
 
-    code = [pair("inputs", "targets", "")]
+    code = [f"inputs = {part('inputs')}", f"targets = {part('targets')}"]
+    if not hot and not own:
+        code = [f"inputs, targets = {part('inputs')}, {part('targets')}"]
     if recipe.validate_every is not None:
-        code.append(pair("validation_x", "validation_y", "validation_"))
+        inputs, targets = part("validation_inputs"), part("validation_targets")
+        code.append(f"validation = (\n    {inputs},\n    {targets},\n)")
     return code
 
 

@@ -84,31 +84,28 @@ def validate(run: "Run", recipe: "Recipe") -> None:
     run.validated = run.groups % recipe.validate_every == 0
     if run.validated:
         if recipe.reduction == "mean":
-            run.validation_loss = evaluate(
-                run.model, run.loss_fn, run.validation_x, run.validation_y
-            )
+            run.validation_loss = evaluate(run.model, run.loss_fn, *run.validation)
         else:
-            run.validation_loss = evaluate(
-                run.model, run.mean_loss_fn, run.validation_x, run.validation_y
-            )
+            run.validation_loss = evaluate(run.model, run.mean_loss_fn, *run.validation)
 
 
 def schedule(run: "Run", recipe: "Recipe") -> None:
     """Tell the schedule that time has passed; it sets the learning rate."""
-    if recipe.schedule == "ReduceLROnPlateau":
-        if run.validated:
-            run.scheduler.step(run.validation_loss)
-    elif recipe.schedule is not None and recipe.schedule_every == "validation":
-        if run.validated:
+    if recipe.schedule is not None:
+        if recipe.schedule == "ReduceLROnPlateau":
+            if run.validated:
+                run.scheduler.step(run.validation_loss)
+        elif recipe.schedule_every == "validation":
+            if run.validated:
+                run.scheduler.step()
+        elif recipe.schedule_every == "epoch":
+            if run.epoch_ends:
+                run.scheduler.step()
+        elif recipe.amp == "float16":
+            if run.scaler.get_scale() >= run.scale:  # else the step was skipped
+                run.scheduler.step()
+        else:
             run.scheduler.step()
-    elif recipe.schedule is not None and recipe.schedule_every == "epoch":
-        if run.epoch_ends:
-            run.scheduler.step()
-    elif recipe.schedule is not None and recipe.amp == "float16":
-        if run.scaler.get_scale() >= run.scale:  # else the step was skipped
-            run.scheduler.step()
-    elif recipe.schedule is not None:
-        run.scheduler.step()
 
 
 def evaluate(

@@ -88,9 +88,8 @@ def restore_scaler(run: "Run", saved: dict[str, Any]) -> None:
     if saved["stage"] is not None:
         unfinished = run.scaler._per_optimizer_states[id(run.optimizer)]
         unfinished["stage"] = OptState(saved["stage"])
-        unfinished["found_inf_per_device"] = {
-            run.device: found.clone().to(run.device) for found in saved["found_inf"]
-        }
+        for found in saved["found_inf"]:
+            unfinished["found_inf_per_device"][run.device] = found.clone().to(run.device)
 
 
 def check(run: "Run", saved: dict[str, Any]) -> None:

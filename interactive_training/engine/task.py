@@ -72,7 +72,11 @@ TASKS: Mapping[str, Named] = {
         sets.circles, Layers(), "CrossEntropyLoss", 32, "A ring around a disc; one bend is enough."
     ),
     "xor": Named(
-        sets.xor, Layers(), "CrossEntropyLoss", 32, "Four quarters, two classes: no line parts them."
+        sets.xor,
+        Layers(),
+        "CrossEntropyLoss",
+        32,
+        "Four quarters of two classes, which no line parts.",
     ),
     "blobs": Named(
         sets.blobs, Layers(), "CrossEntropyLoss", 32, "Clouds that a linear model can part as well."
@@ -241,7 +245,7 @@ class Task:
             return self.layers.build(self.data.inputs.shape[1], self.outputs)
 
     def targets_for(self, loss: str, targets: torch.Tensor, outputs: int) -> torch.Tensor:
-        """The targets in the form that `loss` takes; class numbers become one-hot rows if need be."""
+        """The targets in the form that `loss` takes: class numbers, or one-hot rows made of them."""
         if not self.classes or LOSSES[loss].targets == "ids":
             return targets
         return nn.functional.one_hot(targets.long(), outputs).float()
@@ -304,7 +308,7 @@ def copied(model: nn.Module) -> nn.Module:
     try:
         return copy.deepcopy(model)
     except Exception as error:
-        raise TaskError(f"the model cannot be copied ({error}); keep only its layers in it.") from error
+        raise TaskError(f"the model cannot be copied ({error}); keep only layers in it.") from error
 
 
 def stacked(dataset: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -344,11 +348,10 @@ def check_tensors(part: str, inputs: Any, targets: Any) -> None:
         raise TaskError("the training data is empty; give at least one row.")
     for what, tensor in (("inputs", inputs), ("targets", targets)):
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            row = int((~torch.isfinite(tensor)).flatten(1).any(1).nonzero()[0]) if (
-                tensor.ndim > 1
-            ) else int((~torch.isfinite(tensor)).nonzero()[0])
+            bad = ~torch.isfinite(tensor).reshape(len(tensor), -1).all(1)
+            row = int(bad.nonzero()[0])
             raise TaskError(
-                f"the {part} {what} hold NaN or infinity, first in row {row}; drop or mend that row."
+                f"the {part} {what} hold NaN or infinity, first in row {row}; drop or mend it."
             )
 
 
@@ -368,9 +371,9 @@ def check_targets(loss: str, output: torch.Tensor, targets: torch.Tensor) -> Non
                 f"a target has shape {shape} and an output {wanted}, which torch would spread "
                 f"over each other; {remedy}."
             )
-        if loss == "BCEWithLogitsLoss" and targets.is_floating_point():
-            if targets.min() < 0 or targets.max() > 1:
-                raise TaskError("BCEWithLogitsLoss takes targets from 0 to 1; rescale them.")
+        outside = bool(((targets < 0) | (targets > 1)).any())
+        if loss == "BCEWithLogitsLoss" and targets.is_floating_point() and outside:
+            raise TaskError("BCEWithLogitsLoss takes targets from 0 to 1; rescale them.")
         if not targets.is_floating_point():
             check_ids(targets, output)
         return

@@ -5,7 +5,7 @@ state that was kept, then train on and make the same changes at the same steps.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from interactive_training.engine import state
@@ -64,6 +64,10 @@ class Timeline:
             self.kept = self.kept[::2]
             self.spacing *= 2
         self.next_at = index + self.spacing
+
+    def copy(self) -> "Timeline":
+        """A timeline of its own over the same states."""
+        return replace(self, kept=list(self.kept), changes=list(self.changes))
 
     def note(self, run: "Run", kind: str, value: Any) -> None:
         """Write down a change that is about to be made."""

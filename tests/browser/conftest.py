@@ -159,7 +159,7 @@ class Notebook:
         """Change JupyterLab's theme to "light" or "dark"."""
         self.command("apputils:change-theme", theme=f"JupyterLab {name.title()}")
         light = "true" if name == "light" else "false"
-        self.page.wait_for_selector(f'body[data-jp-theme-light="{light}"]', timeout=WAIT)
+        self.page.wait_for_selector(f'body[data-jp-theme-light="{light}"]', state="attached", timeout=WAIT)
 
     def wait(self, script: str, argument: object = None) -> None:
         """Wait until the JavaScript function `script` returns something true."""

@@ -1,41 +1,33 @@
 """LiveFigure in a real JupyterLab."""
 
-from __future__ import annotations
-
-FIGURE = """
-import numpy as np
-from matplotlib.figure import Figure
-from interactive_training.figures import style
+SETUP = """
+import sys
+sys.path.insert(0, {tests!r})
+from gallery import every_artist, loss_figure
 from interactive_training.live import LiveFigure
-
-figure = Figure(layout=style.Margins())
-ax = style.article(figure.add_subplot(xlim=(0, 300), ylim=(0.01, 10), yscale="log"),
-                   "loss per sample (log)")
-x = np.arange(0, 301, 3)
-noise = np.random.default_rng(0).normal(size=x.size)
-(ghost,) = ax.plot(x, 3 * np.exp(-x / 90), animated=True)
-(you,) = ax.plot(x, 3 * np.exp(-x / 60 + 0.1 * noise), animated=True)
-(twin,) = ax.plot(x, 3 * np.exp(-x / 200 + 0.1 * noise), animated=True)
-style.lane(ghost, "ghost")
-style.lane(you, "you")
-style.lane(twin, "twin")
-for line, words in ((ghost, "before"), (you, "you"), (twin, "twin")):
-    label = ax.annotate(words, (x[-1], line.get_ydata()[-1]), xytext=(6, 0), va="center",
-                        textcoords="offset points", fontsize=12, animated=True)
-    style.role(label, style.role_of(line))
-live = LiveFigure(figure)
-live.say("Step 300: 0.02, the run before: 0.1.")
+live = LiveFigure(every_artist(), height=340)
 live
 """
-
+REFERENCE = """
+from interactive_training.figures import style
+from interactive_training.live import background, pack
+with live.lock:
+    picture = live._picture
+    live.figure.patch.set_facecolor(style.THEMES[picture.page.theme].ground)
+    open({path!r}, "wb").write(background.draw(picture._canvas, above=[a for _, a in pack.moving(live.figure)]))
+"""
+from pathlib import Path
+HERE=str(Path(__file__).parent)
 
 def test_try(lab):
-    page = lab(FIGURE)
+    page = lab(SETUP.format(tests=HERE), density=2)
     page.run()
     page.wait("() => document.querySelector('.live-figure')?.dataset.painted >= 1")
-    page.page.screenshot(path="/tmp/light.png")
+    page.page.locator(".live-figure").screenshot(path="/tmp/c_light.png")
+    page.run_code(REFERENCE.format(path="/tmp/r_light.png"))
     page.theme("dark")
     page.wait("() => document.querySelector('.live-figure').dataset.background >= 2")
-    page.page.screenshot(path="/tmp/dark.png")
+    page.page.locator(".live-figure").screenshot(path="/tmp/c_dark.png")
+    page.run_code(REFERENCE.format(path="/tmp/r_dark.png"))
     assert page.errors == []
     print(page.run_code("print(live._flow.number, live._picture._layout, live.problem)"))
