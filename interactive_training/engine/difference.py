@@ -44,12 +44,12 @@ def first_difference(run: Run, twin: Run) -> tuple[int, str, float] | None:
     return None if found is None else (start, *found)
 
 
-def again(run: Run, index: int) -> Run:
-    """A copy of the run as it was before step `index`, without the changes made there."""
+def again(run: Run, index: int, *, changed: bool = False) -> Run:
+    """A copy of the run as it was before step `index`, with or without the changes made there."""
     one = run.fork()
     one.timeline = run.timeline.copy()
     if one.timeline.kept:
-        rewind(one, index)
+        rewind(one, index, changed=changed)
     return one
 
 

@@ -30,9 +30,15 @@ class Line:
     code: str
 
 
-def step_lines(recipe: Recipe, task: Task, device: str = "cpu") -> list[Line]:
-    """The lines of one training step in the recipe's order, as they will run."""
+def step_lines(
+    recipe: Recipe, task: Task, device: str = "cpu", names: Mapping[str, str] | None = None
+) -> list[Line]:
+    """The lines of one training step in the recipe's order, as they will run.
+
+    `names` may give code to put in place of more expressions of the stages.
+    """
     names = {
+        **(names or {}),
         "run.device.type": f'"{device}"',
         "run.amp_dtype": f"torch.{recipe.amp}",
     }

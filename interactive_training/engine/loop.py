@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from interactive_training.engine.errors import BusyError, NonFiniteError, StepError
+from interactive_training.engine import state
+from interactive_training.engine.errors import BusyError, NonFiniteError, RecipeError, StepError
 from interactive_training.engine.explain import explained
 from interactive_training.engine.measure import NotFiniteInStep, Step, first_not_finite, record
 from interactive_training.engine.plan import Lines
@@ -46,51 +47,55 @@ def walk(run: "Run", steps: int = 1) -> Iterator[str]:
     claim(run)
     try:
         for _ in range(steps):
-            recipe, lines = begin(run)
-            run.busy = True
+            remember(run)
             try:
+                recipe, lines = begin(run)
                 for line in lines.recorded:
                     with torch.set_grad_enabled(recipe.grad):
                         line(run, recipe)
                     if line.__name__ in lines.names:
                         yield line.__name__
+                finish(run, recipe, lines, recorded=True)
             except BaseException as error:
                 recover(run, error)
                 raise
-            finish(run, recipe, lines, recorded=True)
     finally:
         run.claimed = False
 
 
 def advance(run: "Run", *, recorded: bool = True) -> Step | None:
     """Take one step: one forward, one backward, and what the recipe puts around them."""
-    recipe, lines = begin(run)
-    run.busy = True
+    remember(run)
     try:
+        recipe, lines = begin(run)
         with torch.set_grad_enabled(recipe.grad):
             for line in lines.recorded if recorded else lines.unrecorded:
                 line(run, recipe)
+        return finish(run, recipe, lines, recorded=recorded)
     except BaseException as error:
         recover(run, error)
         raise
-    return finish(run, recipe, lines, recorded=recorded)
+
+
+def remember(run: "Run") -> None:
+    """Keep the state now and then, so that there is always one to go back to."""
+    if run.index >= run.timeline.next_at:
+        run.timeline.keep(run.capture())
 
 
 def begin(run: "Run") -> tuple["Recipe", Lines]:
     """Put the waiting recipe in force and fetch the next micro-batch."""
+    run.busy = True
     run.settle()
     run.check_next()
-    if run.index >= run.timeline.next_at:
-        run.timeline.keep(run.capture())
-    recipe = run.in_force
     run.fetch()
-    return recipe, run.plan[run.feed.first, run.feed.last]
+    return run.in_force, run.plan[run.feed.first, run.feed.last]
 
 
 def finish(run: "Run", recipe: "Recipe", lines: Lines, *, recorded: bool) -> Step | None:
     """Count the step, and let go of its graph."""
     run.last = record(run, recipe, lines.names) if recorded else None
-    run.count(lines.names)
+    run.count()
     run.busy = False
     return run.last
 
@@ -98,21 +103,51 @@ def finish(run: "Run", recipe: "Recipe", lines: Lines, *, recorded: bool) -> Ste
 def recover(run: "Run", error: BaseException) -> None:
     """Bring the run back to the state before the step that failed, and raise what it means.
 
-    Returns when the error speaks for itself, such as an interrupt.
+    What was asked of the recipe within that step stays asked for. Returns when the error speaks
+    for itself, such as an interrupt.
     """
-    step = run.index
+    step, asked = run.index, run.recipe
     tensor = first_not_finite(run) if isinstance(error, NotFiniteInStep) else None
     run.busy = False
-    rewind(run, step, changed=True)
+    if tensor is None:
+        rewind(run, step, changed=True)
+    else:
+        rewind_to_finite(run, step)
+    run.recipe = asked
     if tensor is not None:
         raise NonFiniteError(
             step,
             tensor,
-            f"at step {step} the {tensor} was not finite; the run is back before that step, "
-            "so lower lr, clip the gradient or mend the data, and go on.",
+            f"at step {step} the {tensor} was not finite; the run is back before step "
+            f"{run.index}, so lower lr, clip the gradient or mend the data, and go on.",
         ) from None
-    if isinstance(error, Exception):
+    if isinstance(error, Exception) and not isinstance(error, RecipeError):
         raise StepError(step, explained(step, error)) from error
+
+
+def rewind_to_finite(run: "Run", index: int) -> None:
+    """Go back to the newest state, at most that before step `index`, in which all is finite.
+
+    It lies further back where steps without a record let a NaN through, or where the last update
+    was so large that it left a weight infinite.
+    """
+    way = run.timeline.copy()
+    way.kept = [kept for kept in way.kept if state.finite(kept.saved)] or way.kept[:1]
+
+    def carefully(run: "Run") -> None:
+        advance(run, recorded=False)
+        if not state.finite(run.capture()):
+            raise NotFiniteInStep
+
+    try:
+        way.go(run, index, carefully, changed=True)
+    except NotFiniteInStep:
+        way.go(run, run.index - 1, unrecorded, changed=True)
+
+
+def unrecorded(run: "Run") -> None:
+    """Take one step without a record, as one does to come back to a state."""
+    advance(run, recorded=False)
 
 
 def rewind(run: "Run", index: int, *, changed: bool = False) -> None:
@@ -122,7 +157,7 @@ def rewind(run: "Run", index: int, *, changed: bool = False) -> None:
     `index` lies ahead, or before the first state that is kept.
     """
     run.refuse_inside_a_step("rewind")
-    run.timeline.go(run, index, lambda run: advance(run, recorded=False), changed=changed)
+    run.timeline.go(run, index, unrecorded, changed=changed)
 
 
 def claim(run: "Run") -> None:

@@ -7,7 +7,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from interactive_training.engine import stages
-from interactive_training.engine.measure import measure, read
+from interactive_training.engine.measure import measure, read, tick
 
 if TYPE_CHECKING:
     from interactive_training.engine.recipe import Recipe
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 Line = Callable[["Run", "Recipe"], None]
 
 EACH, FIRST, LAST = "each", "first", "last"
+
+# The lines in which a model draws random numbers, by how it does so.
+DRAWING = {"never": (), "dropout": ("forward",), "unknown": ("forward", "backward", "validate")}
 
 
 def placed(recipe: "Recipe") -> list[tuple[str, str]]:
@@ -55,7 +58,6 @@ def plan(recipe: "Recipe", draws: str) -> Plan:
 
     `draws` says how the model draws random numbers, see `randomness.draws`.
     """
-    forward = stages.forward if draws == "never" else drawing_forward(draws)
     made: Plan = {}
     for first, last in product((True, False), repeat=2):
         names = [
@@ -63,24 +65,34 @@ def plan(recipe: "Recipe", draws: str) -> Plan:
             for name, when in placed(recipe)
             if when == EACH or (when == FIRST and first) or (when == LAST and last)
         ]
-        calls = [forward if name == "forward" else getattr(stages, name) for name in names]
         # Gradients are measured before anything uses them up, and read together with the loss:
         # before the step where the loss is there already, so that a NaN never reaches the weights.
         use = min((names.index(n) for n in ("clip", "step") if n in names), default=len(names))
         if "forward" in names[:use]:
-            recorded = [*calls[:use], measure, read, *calls[use:]]
+            recorded = [*names[:use], "measure", "read", *names[use:]]
         else:
-            recorded = [*calls[:use], measure, *calls[use:], read]
-        made[first, last] = Lines(tuple(recorded), tuple(calls), frozenset(names))
+            recorded = [*names[:use], "measure", *names[use:], "read"]
+        made[first, last] = Lines(calls(recorded, draws), calls(names, draws), frozenset(names))
     return made
 
 
-def drawing_forward(draws: str) -> Line:
-    """`forward` for a model that draws: from the run's generator, or with its states lent out."""
+def calls(names: list[str], draws: str) -> tuple[Line, ...]:
+    """The functions to call for these lines, with what the run does around them unseen."""
+    found: list[Line] = []
+    for name in names:
+        line = {"measure": measure, "read": read}.get(name) or getattr(stages, name)
+        found.append(drawing(line, draws) if name in DRAWING[draws] else line)
+        if name == "schedule":
+            found.append(tick)
+    return tuple(found)
 
-    @wraps(stages.forward)
-    def forward(run: "Run", recipe: "Recipe") -> None:
+
+def drawing(line: Line, draws: str) -> Line:
+    """A line that draws: from the run's generator, or with the run's random states lent out."""
+
+    @wraps(line)
+    def drawn(run: "Run", recipe: "Recipe") -> None:
         with run.from_generator if draws == "dropout" else run.outside.lent():
-            stages.forward(run, recipe)
+            line(run, recipe)
 
-    return forward
+    return drawn

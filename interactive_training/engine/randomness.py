@@ -74,39 +74,62 @@ class FromGenerator(TorchFunctionMode):
 class OutsideStates:
     """The random states of torch, numpy and Python that a model with draws of its own uses.
 
-    Such a model calls the outside generators, so the run lends them its states for one step and
+    Such a model calls the outside generators, so the run lends them its states for one line and
     puts the notebook's back. Two threads that do so at once would disturb each other.
     """
 
-    def __init__(self, generator: torch.Generator, seed: int) -> None:
-        self.generator = generator
+    def __init__(self, generator: torch.Generator, seed: int, device: torch.device) -> None:
+        self.generator = generator  # torch's own stream, which the run draws from as well
         self.numpy: Any = np.random.RandomState(seed % 2**32).get_state(legacy=True)
         self.python: Any = random.Random(seed).getstate()  # noqa: S311  not for secrets
+        self.device: torch.Tensor | None = None
+        if device.type != "cpu":
+            self.device = torch.Generator(device).manual_seed(seed).get_state()
+            self.accelerator = torch.get_device_module(device)
+
+    @property
+    def states(self) -> tuple[Any, ...]:
+        """The run's states, in the order of `swap`."""
+        return self.generator.get_state(), self.numpy, self.python, self.device
+
+    def swap(self, states: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Put states in force, and return those that were."""
+        before = (
+            torch.get_rng_state(),
+            np.random.get_state(legacy=True),
+            random.getstate(),
+            None if self.device is None else self.accelerator.get_rng_state(),
+        )
+        torch.set_rng_state(states[0])
+        np.random.set_state(states[1])
+        random.setstate(states[2])
+        if self.device is not None:
+            self.accelerator.set_rng_state(states[3])
+        return before
 
     @contextmanager
-    def lent(self) -> Iterator[None]:
-        """Put the run's states in place of the notebook's for the time of a `with` block."""
-        outside = torch.get_rng_state(), np.random.get_state(legacy=True), random.getstate()
-        torch.set_rng_state(self.generator.get_state())
-        np.random.set_state(self.numpy)
-        random.setstate(self.python)
+    def lent(self, *, spent: bool = True) -> Iterator[None]:
+        """Put the run's states in place of the notebook's for the time of a `with` block.
+
+        With `spent=False` the numbers drawn in it are still to come for the run.
+        """
+        notebooks = self.swap(self.states)
         try:
             yield
         finally:
-            self.generator.set_state(torch.get_rng_state())
-            self.numpy: Any = np.random.get_state(legacy=True)
-            self.python = random.getstate()
-            torch.set_rng_state(outside[0])
-            np.random.set_state(outside[1])
-            random.setstate(outside[2])
+            after = self.swap(notebooks)
+            if spent:
+                torchs, self.numpy, self.python, self.device = after
+                self.generator.set_state(torchs)
 
     def capture(self) -> dict[str, Any]:
-        """The numpy and Python states as plain numbers and tensors, which a file can hold."""
+        """The states other than torch's as plain numbers and tensors, which a file can hold."""
         _, keys, position, has_gauss, gauss = self.numpy
         version, words, next_gauss = self.python
         return {
             "numpy": [torch.from_numpy(keys.astype(np.int64)), position, has_gauss, gauss],
             "python": [version, torch.tensor(words), next_gauss],
+            "device": self.device,
         }
 
     def restore(self, saved: dict[str, Any]) -> None:
@@ -115,15 +138,19 @@ class OutsideStates:
         self.numpy = ("MT19937", keys.numpy().astype(np.uint32), position, has_gauss, gauss)
         version, words, next_gauss = saved["python"]
         self.python = (version, tuple(words.tolist()), next_gauss)
+        if self.device is not None and saved["device"] is not None:
+            self.device = saved["device"]
 
 
-def draws(model: nn.Module) -> str:
+def draws(model: nn.Module, device: torch.device) -> str:
     """How a model draws random numbers in forward: "never", by "dropout" alone, or "unknown"."""
     found = "never"
     for module in model.modules():
         known = type(module).__module__.startswith(("torch.nn.", "interactive_training."))
-        if not known or isinstance(module, _DRAW_INSIDE):
+        hooked = module._forward_hooks or module._forward_pre_hooks
+        if not known or hooked or isinstance(module, _DRAW_INSIDE):
             return "unknown"
         if isinstance(module, nn.Dropout):
-            found = "dropout"
+            # An accelerator draws its masks in a kernel that takes no generator.
+            found = "dropout" if device.type == "cpu" else "unknown"
     return found

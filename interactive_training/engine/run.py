@@ -16,7 +16,7 @@ from interactive_training.engine.measure import Step
 from interactive_training.engine.plan import Plan, plan
 from interactive_training.engine.randomness import FromGenerator, OutsideStates, draws
 from interactive_training.engine.recipe import Recipe, schedule_values
-from interactive_training.engine.task import Task, check_targets
+from interactive_training.engine.task import Task, check_targets, copied
 from interactive_training.engine.timeline import Timeline
 
 
@@ -51,9 +51,9 @@ class Run:
             (name, b) for name, b in self.model.named_buffers() if b.is_floating_point()
         ]
         self._training_flags = {name: m.training for name, m in self.model.named_modules()}
-        self.draws = draws(self.model)
+        self.draws = draws(self.model, self.device)
         self.from_generator = FromGenerator(self.generator)
-        self.outside = OutsideStates(self.generator, self.seed)
+        self.outside = OutsideStates(self.generator, self.seed, self.device)
         self._has_batchnorm = any(
             isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.model.modules()
         )
@@ -119,9 +119,9 @@ class Run:
             now = replace(wanted, accumulate=old.accumulate, batch_size=old.batch_size)
         else:
             now = wanted
-        self._waiting = None if now == wanted else wanted
         if now != self.in_force:
             self._change(now)
+        self._waiting = None if now == wanted else wanted
 
     def check(self, recipe: Recipe) -> None:
         """Raise RecipeError if this run cannot use `recipe`."""
@@ -211,7 +211,9 @@ class Run:
             if new.schedule == "ReduceLROnPlateau":
                 self.notes.append((self.index, "ReduceLROnPlateau starts anew"))
         if old.amp != new.amp:
-            self.scaler = build.make_scaler(self.device, new)
+            self.scaler, self.scale = build.make_scaler(self.device, new), 0.0
+        if new.validate_every is None:
+            self.validated = False
         self._set_plan(new)
 
     def _set_mode(self, recipe: Recipe) -> None:
@@ -263,12 +265,9 @@ class Run:
         """The share of validation rows whose largest output is the right class, from 0 to 1."""
         assert self.task.data is not None
         right = self.task.data.validation_targets.to(self.device)
-        modes = [module.training for module in self.model.modules()]
-        self.model.eval()
-        with torch.no_grad():
-            guesses = self.model(self.validation[0]).argmax(1)
-        for module, mode in zip(self.model.modules(), modes, strict=True):
-            module.training = mode
+        model = copied(self.model).eval()
+        with torch.no_grad(), self.outside.lent(spent=False):
+            guesses = model(self.validation[0]).argmax(1)
         return float((guesses == right).float().mean())
 
     def fetch(self) -> None:
@@ -286,24 +285,20 @@ class Run:
         if not self.task.is_surface:
             self.x, self.y = self.inputs[rows], self.targets[rows]
 
-    def count(self, ran: frozenset[str]) -> None:
-        """Count a step that has run the lines named in `ran`, and let go of its graph."""
-        if "schedule" in ran:
-            times = self.in_force.stages.count("schedule")
-            self.ticks["batch"] += 0 if self.skipped(ran) else times
-            self.ticks["epoch"] += times if self.epoch_ends else 0
-            self.ticks["validation"] += times if self.validated else 0
+    @property
+    def skipped(self) -> bool:
+        """Whether float16 left the last update out: a gradient overflowed and the scale fell."""
+        return self.scaler is not None and self.scaler.get_scale() < self.scale
+
+    def count(self) -> None:
+        """Count a step that is over, and let go of its graph."""
         if self.feed.last and self.epoch_ends:
             self.epoch += 1
-        self.index += 1
         if self.loss is not None:
             self.loss = self.loss.detach()
         if self.output is not None:
             self.output = self.output.detach()
-
-    def skipped(self, ran: frozenset[str]) -> bool:
-        """Whether float16 left the step out: a gradient overflowed and the scale fell."""
-        return self.scaler is not None and "step" in ran and self.scaler.get_scale() < self.scale
+        self.index += 1
 
     # Whole state -------------------------------------------------------------------------------
 

@@ -133,6 +133,11 @@ class Session:
         self._worker = None
 
     @property
+    def can_undo(self) -> bool:
+        """Whether there is something to undo."""
+        return bool(self._undo)
+
+    @property
     def alive(self) -> bool:
         """Whether the worker is running."""
         return self._worker is not None and self._worker.is_alive()

@@ -34,6 +34,7 @@ def capture(run: "Run") -> dict[str, Any]:
         "optimizer": copied(run.optimizer.state_dict()),
         "scheduler": copied(run.scheduler.state_dict()) if run.scheduler else None,
         "scaler": capture_scaler(run) if run.scaler else None,
+        "notes": list(run.notes),
         "generator": run.generator.get_state(),
         "outside": run.outside.capture() if run.draws == "unknown" else None,
     }
@@ -45,6 +46,8 @@ def restore(run: "Run", saved: dict[str, Any]) -> None:
     for name in COUNTERS:
         setattr(run, name, saved["counters"][name])
     run.ticks = dict(saved["ticks"])
+    run.notes = list(saved["notes"])
+    run.output = run.loss = None
     run.feed.restore(saved["feed"])
     with torch.no_grad():
         for name, parameter in run.model.named_parameters():
@@ -149,6 +152,15 @@ def copied(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(copied(part) for part in value)
     return value
+
+
+def finite(saved: dict[str, Any]) -> bool:
+    """Whether all that a step starts from is finite; float16 may leave a gradient that is not."""
+    return all(
+        bool(torch.isfinite(tensor).all())
+        for name, tensor in tensors(saved).items()
+        if not name.startswith("gradient of ")
+    )
 
 
 def size(value: Any) -> int:

@@ -16,7 +16,7 @@ from interactive_training.data import Data
 from interactive_training.engine.choices import LOSSES, Field, named
 from interactive_training.engine.errors import RecipeError, TaskError
 from interactive_training.engine.mlp import INITS, Layers
-from interactive_training.engine.randomness import FromGenerator
+from interactive_training.engine.randomness import FromGenerator, OutsideStates
 
 Surface = Callable[[torch.Tensor], torch.Tensor]
 
@@ -213,6 +213,10 @@ class Task:
         """The options that belong to the set of a named task, and not to its layers."""
         return frozenset(inspect.signature(TASKS[self.name].make).parameters)
 
+    def set_default(self, name: str) -> Any:
+        """The default of one of `set_options`."""
+        return inspect.signature(TASKS[self.name].make).parameters[name].default
+
     @property
     def is_named(self) -> bool:
         """Whether the task can be made again from its name and options alone."""
@@ -273,7 +277,8 @@ class Task:
     def output_of(self, inputs: torch.Tensor) -> torch.Tensor:
         """What a copy of the model answers to a few rows, in eval mode and without gradients."""
         model = copied(self.model).eval()
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        outside = OutsideStates(torch.Generator(), 0, torch.device("cpu"))
+        with torch.no_grad(), outside.lent():
             try:
                 output = model(inputs)
             except Exception as error:

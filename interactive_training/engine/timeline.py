@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from interactive_training.engine.recipe import Recipe
     from interactive_training.engine.run import Run
 
+SPACING = 50  # steps between two kept states
 CAPACITY = 64
 BYTES = 256 * 2**20  # of kept states, whatever the capacity
 
@@ -39,13 +40,13 @@ class Kept:
 
 @dataclass
 class Timeline:
-    """A bounded ring of states, `spacing` steps apart, and every change since the first of them.
+    """A bounded set of states, kept every `SPACING` steps, and every change since the first.
 
-    When the ring is full every second state is dropped, so the whole way stays reachable and the
-    way to redo from the nearest state grows with the run's length.
+    When it is full the older states are thinned out. The first one stays, so the whole way can be
+    gone back, and the newest ones stay, so the last steps are redone at once in a run of any
+    length.
     """
 
-    spacing: int = 50
     next_at: int = 0
     kept: list[Kept] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
@@ -58,12 +59,16 @@ class Timeline:
     def keep(self, saved: dict[str, Any]) -> None:
         """Keep a state taken now."""
         index = saved["counters"]["index"]
+        self.next_at = index + SPACING
         self.kept.append(Kept(index, len(self.changes), saved))
-        capacity = max(2, min(CAPACITY, BYTES // max(1, state.size(saved))))
-        if len(self.kept) > capacity:
-            self.kept = self.kept[::2]
-            self.spacing *= 2
-        self.next_at = index + self.spacing
+        if len(self.kept) > max(2, min(CAPACITY, BYTES // max(1, state.size(saved)))):
+            del self.kept[self.crowded()]
+
+    def crowded(self) -> int:
+        """The state whose neighbours lie closest together, measured by how long ago they were."""
+        at = [kept.index for kept in self.kept]
+        inner = range(1, len(at) - 1)
+        return min(inner, key=lambda i: (at[i + 1] - at[i - 1]) / (at[-1] - at[i - 1]))
 
     def copy(self) -> "Timeline":
         """A timeline of its own over the same states."""
@@ -73,7 +78,7 @@ class Timeline:
         """Write down a change that is about to be made."""
         if not self.kept:
             self.keep(state.capture(run))
-        self.changes.append(Change(run.index, kind, value))
+        self.changes.append(Change(run.index + run.busy, kind, value))
 
     def go(
         self, run: "Run", index: int, advance: Callable[["Run"], object], *, changed: bool
@@ -90,7 +95,7 @@ class Timeline:
         if not kept:
             first = self.kept[0].index if self.kept else run.index
             raise RecipeError(f"nothing before step {first} is kept; choose {first} or later.")
-        run.timeline = Timeline(self.spacing, kept[-1].index + self.spacing, kept, changes)
+        run.timeline = Timeline(kept[-1].index + SPACING, kept, changes)
         state.restore(run, kept[-1].saved)
         todo = changes[kept[-1].changes :]
         while todo or run.index < index:

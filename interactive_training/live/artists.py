@@ -292,7 +292,9 @@ def _marked(line: Line2D) -> bool:
 def _indexed(image: AxesImage) -> bool:
     """Whether one byte a cell says it all: numbers, all finite, and at most 256 colours."""
     data = _cells(image)
-    return data.ndim == 2 and image.cmap.N <= 256 and bool(np.isfinite(data).all())
+    if data.ndim != 2 or image.cmap.N > 256 or np.ma.is_masked(data):
+        return False
+    return bool(np.isfinite(data).all())
 
 
 def _cells(image: AxesImage) -> NDArray[Any]:

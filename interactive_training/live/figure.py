@@ -55,8 +55,9 @@ class LiveFigure(anywidget.AnyWidget):
     reaches the screen. Where another thread changes the artists, it does so under `live.lock`.
     """
 
-    _esm = _HERE / "figure.js"
-    _css = _HERE / "figure.css"
+    # As text: given paths, anywidget watches the files and keeps every figure alive for ever.
+    _esm = (_HERE / "figure.js").read_text(encoding="utf-8")
+    _css = (_HERE / "figure.css").read_text(encoding="utf-8")
 
     # Written here, read by the browser. What the browser has to say comes as messages.
     frame = traitlets.Bytes().tag(sync=True)
@@ -87,6 +88,15 @@ class LiveFigure(anywidget.AnyWidget):
         self._answered = 0
         self._on_click: list[Callable[[int, float, float], None]] = []
         self._on_view: list[Callable[[bool], None]] = []
+        self._told_visible = False
+        self._failed = ""  # the kind of message that went wrong last
+        self._answers = {
+            "view": self._viewed,
+            "painted": self._painted,
+            "gone": self._gone,
+            "drag": self._dragged,
+            "click": self._clicked,
+        }
         super().__init__(height=height, label=label)
         self.on_msg(self._receive)
 
@@ -104,12 +114,14 @@ class LiveFigure(anywidget.AnyWidget):
     @property
     def watching(self) -> bool:
         """False if no page has shown this figure, or none has answered a frame for a minute."""
-        return len(self._views) > 0 and self._flow.waited() < NOBODY_AFTER
+        with self.lock:
+            return len(self._views) > 0 and self._flow.waited() < NOBODY_AFTER
 
     @property
     def visible(self) -> bool:
         """True while the figure is on a screen, scrolled into sight and in the tab in front."""
-        return self.watching and self._views.visible
+        with self.lock:
+            return self.watching and self._views.visible
 
     def update(self) -> None:
         """Show the artists as they are now, as soon as the browser can take a frame."""
@@ -213,22 +225,27 @@ class LiveFigure(anywidget.AnyWidget):
 
     def _receive(self, _: Any, message: dict[str, Any], __: Any) -> None:
         """Hand a message to what it is for; show what goes wrong, since no cell would."""
-        was_visible = self.visible
+        kind = message["kind"]
         try:
-            {
-                "view": self._viewed,
-                "painted": self._painted,
-                "gone": self._gone,
-                "drag": self._dragged,
-                "click": self._clicked,
-            }[message["kind"]](message)
-            if self.visible != was_visible:
-                for callback in list(self._on_view):
-                    callback(not was_visible)
+            self._answers[kind](message)
+            self._tell_visible()
         except Exception as error:
             with self.lock:
                 self.error = error
+                self._failed = kind
                 self.problem = f"{type(error).__name__}: {error}"
+        else:
+            if kind == self._failed:  # what failed works again
+                with self.lock:
+                    self._failed = self.problem = ""
+
+    def _tell_visible(self) -> None:
+        with self.lock:
+            changed = self.visible != self._told_visible
+            self._told_visible = visible = self.visible
+        if changed:
+            for callback in list(self._on_view):
+                callback(visible)
 
     def _viewed(self, message: dict[str, Any]) -> None:
         """A view came, came back, or has another size or theme: show it everything."""

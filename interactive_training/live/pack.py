@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
+from matplotlib.quiver import Barbs, Quiver
 from matplotlib.text import Annotation, Text
 
 from interactive_training.live import artists
@@ -70,7 +71,7 @@ def kind_of(artist: Artist) -> Kind:
             "An animated annotation has an arrow, which is not painted: draw it as a line."
         )
     for known, kind in _KINDS:
-        if isinstance(artist, known):
+        if isinstance(artist, known) and not isinstance(artist, Quiver | Barbs):
             return kind
     raise TypeError(
         f"A {type(artist).__name__} cannot move: make it without animated=True, or use a line, "

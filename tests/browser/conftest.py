@@ -37,10 +37,11 @@ WAIT = 60_000  # ms; generous for two busy cores, and never slept through
 
 @dataclass(frozen=True)
 class Server:
-    """A running JupyterLab: its address and the folder it serves."""
+    """A running JupyterLab: its address, the folder it serves and its settings."""
 
     url: str
     folder: Path
+    settings: Path
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +79,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         try:
             url = f"http://127.0.0.1:{port}"
             _wait_for(url, process, home / "log")
-            yield Server(url, folder)
+            yield Server(url, folder, settings)
         finally:
             process.terminate()
             process.wait(timeout=30)
@@ -159,7 +160,9 @@ class Notebook:
         """Change JupyterLab's theme to "light" or "dark"."""
         self.command("apputils:change-theme", theme=f"JupyterLab {name.title()}")
         light = "true" if name == "light" else "false"
-        self.page.wait_for_selector(f'body[data-jp-theme-light="{light}"]', state="attached", timeout=WAIT)
+        self.page.wait_for_selector(
+            f'body[data-jp-theme-light="{light}"]', state="attached", timeout=WAIT
+        )
 
     def wait(self, script: str, argument: object = None) -> None:
         """Wait until the JavaScript function `script` returns something true."""
@@ -207,6 +210,8 @@ def lab(server: Server, browser: Browser, request: pytest.FixtureRequest) -> Ite
             nbformat.write(notebook, server.folder / name)
         else:
             shutil.copy(path, server.folder / name)
+        # JupyterLab remembers the theme: every notebook begins in the light one.
+        (server.settings / "themes.jupyterlab-settings").unlink(missing_ok=True)
         context = browser.new_context(
             viewport={"width": 1280, "height": 720}, device_scale_factor=density
         )

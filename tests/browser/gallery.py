@@ -41,9 +41,7 @@ def every_artist() -> Figure:
     """Six small axes, a kind of artist or two in each."""
     figure = Figure(layout=style.Margins(left=36, right=12, top=24, bottom=24))
     axes = figure.subplots(2, 3, gridspec_kw={"wspace": 0.25, "hspace": 0.5}).ravel()
-    for ax, name in zip(
-        axes, ("steps", "scatter", "bars", "image", "shapes", "text"), strict=True
-    ):
+    for ax, name in zip(axes, ("steps", "scatter", "bars", "image", "shapes", "text"), strict=True):
         style.article(ax, name)
         ax.set(xlim=(0, 10), ylim=(0, 10))
     x = np.linspace(0, 10, 21)
@@ -73,9 +71,7 @@ def every_artist() -> Figure:
         style.role(bar, "you" if i % 2 else "ghost")
     bars[3].set(edgecolor="#B3261E", linewidth=2, facecolor="none")
 
-    axes[3].imshow(
-        random.uniform(size=(8, 8)), extent=(1, 5, 1, 9), aspect="auto", animated=True
-    )
+    axes[3].imshow(random.uniform(size=(8, 8)), extent=(1, 5, 1, 9), aspect="auto", animated=True)
     colours = matplotlib.colormaps["viridis"](random.uniform(size=(4, 3)))
     axes[3].imshow(colours, extent=(6, 9, 1, 9), aspect="auto", origin="lower", animated=True)
     axes[3].set(xlim=(0, 10), ylim=(0, 10))
@@ -97,4 +93,21 @@ def every_artist() -> Figure:
         words.text(0.02, 0.05, "bold", transform=words.transAxes, weight="bold", animated=True),
     ):
         style.role(text, "text")
+    return figure
+
+
+def bowl_figure() -> Figure:
+    """Contours that stand still, a path and its start that move."""
+    figure = Figure(layout=style.Margins(left=28, right=12, top=24, bottom=24))
+    ax = figure.add_subplot(xlim=(-4, 4), ylim=(-4, 4))
+    style.article(ax, "w1 over w0")
+    w0, w1 = np.meshgrid(np.linspace(-4, 4, 80), np.linspace(-4, 4, 80))
+    ax.contour(w0, w1, w0**2 + 4 * w1**2, levels=12, linewidths=0.7, colors="#8A929C")
+    steps = np.arange(30)
+    path = np.column_stack((3 * 0.8**steps, 2 * (-0.6) ** steps))
+    (line,) = ax.plot(*path.T, "o-", linewidth=2, markersize=4.4, animated=True)
+    style.role(line, "you")
+    (start,) = ax.plot([3], [2], "o", markersize=14, markerfacecolor="none", animated=True)
+    start.set_markeredgewidth(2)
+    style.role(start, "text")
     return figure

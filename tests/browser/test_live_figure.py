@@ -1,33 +1,270 @@
-"""LiveFigure in a real JupyterLab."""
+"""LiveFigure in a real JupyterLab: what is on the canvas, and what hands can do with it."""
 
-SETUP = """
+from __future__ import annotations
+
+import io
+from base64 import b64decode
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Notebook, OpenNotebook
+
+SETUP = f"""
 import sys
-sys.path.insert(0, {tests!r})
-from gallery import every_artist, loss_figure
-from interactive_training.live import LiveFigure
-live = LiveFigure(every_artist(), height=340)
-live
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from gallery import bowl_figure, every_artist, loss_figure
+from interactive_training.figures import style
+from interactive_training.live import LiveFigure, background, pack
 """
 REFERENCE = """
-from interactive_training.figures import style
-from interactive_training.live import background, pack
+import base64
 with live.lock:
-    picture = live._picture
-    live.figure.patch.set_facecolor(style.THEMES[picture.page.theme].ground)
-    open({path!r}, "wb").write(background.draw(picture._canvas, above=[a for _, a in pack.moving(live.figure)]))
+    theme = style.THEMES[live._picture.page.theme]
+    live.figure.patch.set_facecolor(theme.ground)
+    moving = [artist for _, artist in pack.moving(live.figure)] if {moving} else []
+    png = background.draw(live._picture._canvas, above=moving)
+print(base64.b64encode(png).decode())
 """
-from pathlib import Path
-HERE=str(Path(__file__).parent)
+PAINTED = """([painted, background]) => {
+    const data = document.querySelector(".live-figure")?.dataset;
+    return Number(data?.painted) >= painted && Number(data?.background) >= background;
+}"""
 
-def test_try(lab):
-    page = lab(SETUP.format(tests=HERE), density=2)
-    page.run()
-    page.wait("() => document.querySelector('.live-figure')?.dataset.painted >= 1")
-    page.page.locator(".live-figure").screenshot(path="/tmp/c_light.png")
-    page.run_code(REFERENCE.format(path="/tmp/r_light.png"))
-    page.theme("dark")
-    page.wait("() => document.querySelector('.live-figure').dataset.background >= 2")
-    page.page.locator(".live-figure").screenshot(path="/tmp/c_dark.png")
-    page.run_code(REFERENCE.format(path="/tmp/r_dark.png"))
-    assert page.errors == []
-    print(page.run_code("print(live._flow.number, live._picture._layout, live.problem)"))
+
+def wait_painted(notebook: Notebook, painted: int = 1, background: int = 1) -> None:
+    notebook.wait(PAINTED, [painted, background])
+
+
+def canvas_pixels(notebook: Notebook, ground: str) -> np.ndarray:
+    """The canvas on the theme's ground, as 0 to 255."""
+    url = notebook.page.evaluate(
+        """(ground) => {
+            const canvas = document.querySelector(".live-figure canvas");
+            const copy = new OffscreenCanvas(canvas.width, canvas.height);
+            const ctx = copy.getContext("2d");
+            ctx.fillStyle = ground;
+            ctx.fillRect(0, 0, canvas.width, canvas.height);
+            ctx.drawImage(canvas, 0, 0);
+            return copy.convertToBlob({ type: "image/png" }).then((blob) => new Promise((done) => {
+                const reader = new FileReader();
+                reader.onload = () => done(reader.result);
+                reader.readAsDataURL(blob);
+            }));
+        }""",
+        ground,
+    )
+    return read_png(url.split(",")[1])
+
+
+def read_png(base64: str) -> np.ndarray:
+    return imread(io.BytesIO(b64decode(base64)))[:, :, :3] * 255
+
+
+def different(one: np.ndarray, other: np.ndarray) -> float:
+    """The share of pixels that are plainly of another colour, edges' anti-aliasing aside."""
+    return float((np.abs(one - other).max(axis=2) > 100).mean())
+
+
+@pytest.mark.parametrize("density", [1, 2])
+def test_the_canvas_shows_what_matplotlib_draws(lab: OpenNotebook, density: float) -> None:
+    notebook = lab(SETUP, "live = LiveFigure(every_artist(), height=340)\nlive", density=density)
+    notebook.run()
+    wait_painted(notebook)
+    for number, theme, ground in ((1, "light", "#FFFFFF"), (2, "dark", "#111111")):
+        notebook.theme(theme)
+        wait_painted(notebook, background=number)
+        canvas = canvas_pixels(notebook, ground)
+        whole = read_png(notebook.run_code(REFERENCE.format(moving=True)))
+        still = read_png(notebook.run_code(REFERENCE.format(moving=False)))
+        assert canvas.shape == whole.shape == (340 * density, 848 * density, 3)
+        np.save("/tmp/canvas.npy", canvas); np.save("/tmp/whole.npy", whole)
+        assert different(canvas, whole) < 0.01
+        assert different(canvas, still) > 0.03  # the comparison can tell
+        assert notebook.run_code("print(live._picture._layout)").strip() == str(number)
+    assert notebook.errors == []
+
+
+def test_the_picture_follows_its_container(lab: OpenNotebook) -> None:
+    notebook = lab(SETUP, "live = LiveFigure(loss_figure())\nlive")
+    notebook.run()
+    wait_painted(notebook)
+    assert notebook.run_code("print(live.scene['width'])").strip() == "848"
+    notebook.command("application:toggle-left-area")
+    wait_painted(notebook, background=2)
+    width = notebook.page.evaluate("() => document.querySelector('.live-figure').clientWidth")
+    assert width > 1000
+    assert notebook.run_code("print(live.scene['width'], live.scene['layout'])").split() == [
+        str(width),
+        "2",
+    ]
+    shape = notebook.page.evaluate(
+        "() => { const c = document.querySelector('.live-figure canvas');"
+        " return [c.width, c.height, c.clientWidth, c.clientHeight]; }"
+    )
+    assert shape == [width, 200, width, 200]
+
+
+def test_a_running_loop_ends_on_its_last_state(lab: OpenNotebook) -> None:
+    loop = """
+import time
+(line,) = live.figure.axes[0].lines[:1]
+for i in range(300):
+    line.set_data([0, 300], [1, 1 + i / 299])
+    live.update()
+    time.sleep(0.005)
+"""
+    notebook = lab(SETUP, "live = LiveFigure(loss_figure())\nlive")
+    notebook.run()
+    wait_painted(notebook)
+    notebook.run_code(loop)
+    notebook.wait(
+        """() => {
+            const model = window.jupyterapp.shell.currentWidget;
+            return Number(document.querySelector(".live-figure").dataset.painted) >= 2;
+        }"""
+    )
+    sent = int(notebook.run_code("live.flush(); print(live._flow.number)"))
+    wait_painted(notebook, painted=sent)
+    assert sent <= 60  # 1.5 s at 30 a second, and a margin
+    canvas = canvas_pixels(notebook, "#FFFFFF")
+    whole = read_png(notebook.run_code(REFERENCE.format(moving=True)))
+    assert different(canvas, whole) < 0.01
+
+
+BOWL = """
+live = LiveFigure(bowl_figure(), height=340, label="the bowl")
+drags = []
+live.draggable(live.figure.axes[0].lines[-1], lambda *drag: drags.append(drag), label="start")
+live
+"""
+
+
+def handle_at(notebook: Notebook) -> tuple[float, float]:
+    box = notebook.page.locator(".live-figure-handle").bounding_box()
+    assert box is not None
+    assert box["width"] >= 28
+    assert box["height"] >= 28
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_a_point_follows_mouse_and_arrow_keys(lab: OpenNotebook) -> None:
+    notebook = lab(SETUP, BOWL)
+    notebook.run()
+    wait_painted(notebook)
+    notebook.page.locator(".live-figure").scroll_into_view_if_needed()
+    x, y = handle_at(notebook)
+    mouse = notebook.page.mouse
+    mouse.move(x, y)
+    mouse.down()
+    for i in range(1, 41):
+        mouse.move(x - 2 * i, y + i)
+    moved = handle_at(notebook)  # at once, whatever the kernel does
+    mouse.up()
+    assert moved == pytest.approx((x - 80, y + 40), abs=4)
+    notebook.wait("() => document.activeElement.classList.contains('live-figure-handle')")
+    result = notebook.run_code(
+        "import time\n"
+        "end = time.monotonic() + 10\n"
+        "while not (drags and drags[-1][2]) and time.monotonic() < end: time.sleep(0.01)\n"
+        "print(*drags[-1], len(drags), *live.figure.axes[0].lines[-1].get_xydata()[0])"
+    ).split()
+    dragged = [float(result[0]), float(result[1])]
+    axes = notebook.run_code("print(*live.figure.axes[0].bbox.size)").split()
+    assert dragged[0] == pytest.approx(3 - 80 * 8 / float(axes[0]), abs=0.1)
+    assert dragged[1] == pytest.approx(2 - 40 * 8 / float(axes[1]), abs=0.1)
+    assert result[2] == "True"
+    assert [float(value) for value in result[4:]] == dragged
+
+    notebook.page.keyboard.press("ArrowRight")
+    notebook.page.keyboard.press("Shift+ArrowUp")
+    notebook.wait(
+        """([x, y]) => {
+            const words = document.querySelector(".live-figure-handle").ariaValueText;
+            const [nowX, nowY] = words.split(", ").map(Number);
+            return Math.abs(nowX - x) < 0.02 && Math.abs(nowY - y) < 0.02;
+        }""",
+        [dragged[0] + 0.08, dragged[1] + 0.8],
+    )
+    values = notebook.run_code(
+        "end = time.monotonic() + 10\n"
+        f"while drags[-1][1] < {dragged[1]} + 0.7 and time.monotonic() < end: time.sleep(0.01)\n"
+        "print(*drags[-1])"
+    ).split()
+    assert float(values[0]) == pytest.approx(dragged[0] + 0.08, abs=0.001)
+    assert float(values[1]) == pytest.approx(dragged[1] + 0.8, abs=0.001)
+    assert notebook.errors == []
+
+
+def test_a_click_says_where(lab: OpenNotebook) -> None:
+    notebook = lab(
+        SETUP,
+        BOWL.replace("\nlive\n", "\nclicks = []\nlive.on_click(lambda *c: clicks.append(c))\nlive"),
+    )
+    notebook.run()
+    wait_painted(notebook)
+    x, y = handle_at(notebook)
+    notebook.page.mouse.click(x - 100, y)
+    result = notebook.run_code(
+        "import time\n"
+        "end = time.monotonic() + 10\n"
+        "while not clicks and time.monotonic() < end: time.sleep(0.01)\n"
+        "print(*clicks[0], live.figure.axes[0].bbox.width)"
+    ).split()
+    assert result[0] == "0"
+    assert float(result[1]) == pytest.approx(3 - 100 * 8 / float(result[3]), abs=0.1)
+    assert float(result[2]) == pytest.approx(2, abs=0.1)
+
+
+def test_after_a_reload_the_page_shows_the_state_again(lab: OpenNotebook) -> None:
+    notebook = lab(SETUP, "live = LiveFigure(loss_figure())\nlive")
+    notebook.run()
+    wait_painted(notebook)
+    notebook.run_code("live.figure.axes[0].lines[0].set_data([0, 300], [5, 5]); live.update()")
+    number = int(notebook.run_code("live.flush(); print(live._flow.number)"))
+    wait_painted(notebook, painted=number)
+    before = canvas_pixels(notebook, "#FFFFFF")
+    notebook.reload()
+    wait_painted(notebook, painted=number)
+    assert different(canvas_pixels(notebook, "#FFFFFF"), before) == 0
+    assert notebook.run_code("print(live.watching, live._picture._layout)").split() == ["True", "1"]
+
+
+def test_words_are_words(lab: OpenNotebook) -> None:
+    bad = "<img src=x onerror=window.hacked=1>"
+    notebook = lab(
+        SETUP,
+        f"live = LiveFigure(loss_figure(), label={bad!r})\nlive.say({bad!r})\n"
+        f"live.figure.axes[0].texts[0].set_text({bad!r})\nlive",
+    )
+    notebook.run()
+    wait_painted(notebook)
+    figure = notebook.page.locator(".live-figure [role=img]")
+    assert figure.get_attribute("aria-label") == bad
+    assert notebook.page.locator(".live-figure [aria-live=polite]").text_content() == bad
+    assert notebook.page.evaluate("() => window.hacked === undefined")
+    assert notebook.page.locator(".live-figure img").count() == 0
+
+
+def test_python_knows_whether_it_is_seen(lab: OpenNotebook) -> None:
+    notebook = lab(
+        SETUP,
+        "live = LiveFigure(loss_figure())\nseen = []\nlive.on_view(seen.append)\nlive",
+        "for i in range(60): print(i)",
+    )
+    notebook.run()
+    wait_painted(notebook)
+    wait = (
+        "import time\nend = time.monotonic() + 10\n"
+        "while len(seen) < {} and time.monotonic() < end: time.sleep(0.01)\nprint(seen)"
+    )
+    notebook.page.locator(".live-figure").scroll_into_view_if_needed()
+    assert notebook.run_code(wait.format(1)).strip() == "[True]"
+    notebook.page.evaluate(
+        "() => document.querySelector('.jp-WindowedPanel-outer').scrollTo(0, 1e6)"
+    )
+    assert notebook.run_code(wait.format(2)).strip() == "[True, False]"

@@ -1,0 +1,1 @@
+"""Pictures: functions and small classes that draw plain arrays on an Axes."""

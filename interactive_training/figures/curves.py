@@ -1,0 +1,277 @@
+"""Curves over training steps: the loss of a run beside its ghost, and the length of its gradient."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+from numpy.typing import NDArray
+
+from interactive_training.figures import style
+
+Floats = NDArray[np.float64]
+LABEL_GAP = 14  # pixels between the labels of two lines
+MARKS = 6  # changes of the recipe that are named on the picture
+
+
+class Curve(NamedTuple):
+    """A line to draw: steps, values, and the extremes around them where there are any."""
+
+    x: Floats
+    y: Floats
+    low: Floats | None = None
+    high: Floats | None = None
+
+    @property
+    def end(self) -> float:
+        """The last value, or NaN."""
+        return float(self.y[-1]) if len(self.y) else float("nan")
+
+    def at(self, x: float) -> float:
+        """The value at a step, between two points as the line shows it."""
+        return float(np.interp(x, self.x, self.y)) if len(self.x) else float("nan")
+
+
+NOTHING = Curve(np.empty(0), np.empty(0))
+
+
+class LossCurve:
+    """The loss per sample: every batch thin, the average of 20 thick, the ghost dashed in grey.
+
+    `guessing` is the loss of a guess, drawn as a named reference line, or None. Notice: the two
+    lines part where the recipe was changed, which a dotted line with its label marks.
+    """
+
+    def __init__(self, ax: Axes, *, guessing: float | None, animated: bool = True) -> None:
+        self.ax = style.article(ax, f"loss per sample{log_note(ax)}: average of 20 batches")
+        ax.set_xlabel("step", loc="right", labelpad=-2)
+        if guessing is not None:
+            style.role(ax.axhline(guessing, linewidth=1, zorder=1), "muted")
+            words = f"guessing {guessing:.2f}"
+            named = ax.annotate(
+                words,
+                (1, guessing),
+                xycoords=("axes fraction", "data"),
+                xytext=(-4, 3),
+                textcoords="offset points",
+                ha="right",
+                fontsize=style.TICK_SIZE,
+            )
+            style.role(named, "muted")
+        (self.before,) = ax.plot([], [], animated=animated)
+        (self.ghost,) = ax.plot([], [], animated=animated)
+        (self.raw,) = ax.plot([], [], animated=animated)
+        (self.you,) = ax.plot([], [], animated=animated)
+        style.lane(self.before, "ghost").set_alpha(0.55)
+        style.lane(self.ghost, "ghost")
+        style.lane(self.raw, "you").set(linewidth=0.8, alpha=0.35, marker="")
+        style.lane(self.you, "you")
+        (self.diamonds,) = ax.plot([], [], animated=animated, linestyle="", marker="D")
+        style.role(self.diamonds, "you").set_markersize(6)
+        self.marks = Marks(ax, animated)
+        self.labels = EndLabels(ax, {"you": "you", "ghost": "ghost", "before": "ghost"}, animated)
+
+    def show(
+        self,
+        you: Curve,
+        *,
+        ghost: Curve | None = None,
+        before: Curve | None = None,
+        marks: Sequence[tuple[int, str]] = (),
+    ) -> None:
+        """Draw these curves; `marks` are the steps at which the recipe changed, with their words."""
+        draw(self.raw, zigzag(you))
+        draw(self.you, you)
+        draw(self.ghost, ghost or NOTHING)
+        draw(self.before, before or NOTHING)
+        self.marks.show(marks)
+        at = [float(step) for step, _ in marks]
+        self.diamonds.set_data(at, [you.at(step) for step in at])
+        ends = {"you": ("you", you.end)}
+        if ghost is not None:
+            ends["ghost"] = ("unchanged", ghost.end)
+        if before is not None:
+            ends["before"] = ("before", before.end)
+        self.labels.show(ends)
+
+
+class GradientNorm:
+    """The length of the gradient on a log axis: solid before clipping, dashed after it.
+
+    Notice: what stands on the rail at the bottom is exactly zero or not finite.
+    """
+
+    def __init__(self, ax: Axes, *, animated: bool = True) -> None:
+        ax.set_yscale("log")
+        self.ax = style.article(ax, "gradient norm (log)")
+        (self.ghost,) = ax.plot([], [], animated=animated)
+        (self.you,) = ax.plot([], [], animated=animated)
+        (self.clipped,) = ax.plot([], [], animated=animated)
+        style.lane(self.ghost, "ghost").set(alpha=0.7, linewidth=1.0)
+        style.lane(self.you, "you").set(marker="", linewidth=1.6)
+        style.lane(self.clipped, "third").set(marker="", linewidth=1.6)
+        self.marks = Marks(ax, animated, words=False)
+        roles = {"you": "you", "clipped": "third", "ghost": "ghost"}
+        self.labels = EndLabels(ax, roles, animated)
+        self.rail = style.role(
+            ax.text(0.01, 0.03, "", transform=ax.transAxes, fontsize=11, animated=animated), "muted"
+        )
+
+    def show(
+        self,
+        you: Curve,
+        *,
+        clipped: Curve | None = None,
+        ghost: Curve | None = None,
+        marks: Sequence[tuple[int, str]] = (),
+    ) -> None:
+        """Draw these curves; `clipped` is the length after clipping, if the recipe clips."""
+        bottom = self.ax.get_ylim()[0]
+        railed = ""
+        for line, curve in ((self.you, you), (self.clipped, clipped), (self.ghost, ghost)):
+            values = (curve or NOTHING).y
+            outside = ~(np.isfinite(values) & (values > 0))
+            if line is self.you and len(outside) and outside[-1]:
+                railed = "0" if values[-1] == 0 else "not finite"
+            line.set_data((curve or NOTHING).x, np.where(outside, bottom, values))
+        self.rail.set_text(railed)
+        self.marks.show(marks)
+        ends = {"you": ("before clip" if clipped is not None else "you", you.end)}
+        if clipped is not None:
+            ends["clipped"] = ("after clip", clipped.end)
+        if ghost is not None:
+            ends["ghost"] = ("unchanged", ghost.end)
+        self.labels.show(ends)
+
+
+class ScaleStairs:
+    """float16's loss scale as stairs of powers of two; a cross where a step was skipped.
+
+    Notice: every overflow halves the scale and costs one step, and no weight moves in it.
+    """
+
+    def __init__(self, ax: Axes, *, animated: bool = True) -> None:
+        ax.set_yscale("log", base=2)
+        self.ax = style.article(ax, "loss scale of float16 (log)")
+        (self.you,) = ax.plot([], [], animated=animated, drawstyle="steps-post")
+        style.lane(self.you, "you").set_marker("")
+        (self.skips,) = ax.plot([], [], animated=animated, linestyle="", marker="x", markersize=7)
+        style.role(self.skips, "failed")
+        self.words = style.role(
+            ax.text(0.01, 0.05, "", transform=ax.transAxes, fontsize=11, animated=animated), "text"
+        )
+
+    def show(self, scale: Curve, skipped: Sequence[int], flushed: float) -> None:
+        """Draw the scale; `flushed` is the share of gradients that float16 rounds to zero."""
+        draw(self.you, scale)
+        self.skips.set_data(list(skipped), [scale.at(step) for step in skipped])
+        self.words.set_text(f"{len(skipped)} steps skipped, {flushed:.0%} of gradients are 0")
+
+
+class Marks:
+    """Dotted lines where the recipe changed, with labels in two staggered rows at the top edge."""
+
+    def __init__(self, ax: Axes, animated: bool, words: bool = True) -> None:
+        self.ax = ax
+        self.lines = LineCollection([], linewidths=1, linestyles=[(0, (1, 2))], animated=animated)
+        ax.add_collection(self.lines, autolim=False)
+        style.role(self.lines, "muted")
+        self.texts: list[Text] = [
+            style.role(
+                ax.text(0, 0, "", fontsize=11, transform=ax.transAxes, animated=animated), "muted"
+            )
+            for _ in range(MARKS if words else 0)
+        ]
+
+    def show(self, marks: Sequence[tuple[int, str]]) -> None:
+        """Show the newest of these (step, words)."""
+        low, high = self.ax.get_ylim()
+        left, right = self.ax.get_xlim()
+        self.lines.set_segments([[(step, low), (step, high)] for step, _ in marks])
+        newest = list(marks)[-MARKS:]
+        for row, text in enumerate(self.texts):
+            step, words = newest[row] if row < len(newest) else (0, "")
+            at = (step - left) / (right - left)
+            text.set_text(words)
+            text.set_ha("left" if at < 0.75 else "right")
+            text.set_position((at + (0.008 if at < 0.75 else -0.008), 0.84 if row % 2 else 0.94))
+
+
+class EndLabels:
+    """The names of the lines at their right ends, in the gutter, pushed apart."""
+
+    def __init__(self, ax: Axes, roles: dict[str, str], animated: bool) -> None:
+        self.ax = ax
+        self.texts = {
+            key: style.role(
+                ax.text(
+                    1.012,
+                    0,
+                    "",
+                    transform=ax.transAxes,
+                    va="center",
+                    fontsize=style.LABEL_SIZE,
+                    clip_on=False,
+                    animated=animated,
+                ),
+                role,
+            )
+            for key, role in roles.items()
+        }
+
+    def show(self, ends: dict[str, tuple[str, float]]) -> None:
+        """Put each name beside the last value of its line."""
+        shown = {key: value for key, (_, value) in ends.items() if np.isfinite(value)}
+        for key, text in self.texts.items():
+            text.set_text(ends[key][0] if key in shown else "")
+        if not shown:
+            return
+        to_axes = self.ax.transData + self.ax.transAxes.inverted()
+        left = self.ax.get_xlim()[0]
+        low = self.ax.get_ylim()[0]
+        safe = {key: value if value > 0 else low for key, value in shown.items()}
+        if self.ax.get_yscale() != "log":
+            safe = shown
+        heights = {key: float(to_axes.transform((left, value))[1]) for key, value in safe.items()}
+        gap = LABEL_GAP / max(self.ax.bbox.height, 1)
+        for key, height in zip(
+            sorted(heights, key=heights.__getitem__),
+            spread(sorted(heights.values()), gap),
+            strict=True,
+        ):
+            self.texts[key].set_position((1.012, height))
+
+
+def spread(heights: Sequence[float], gap: float) -> list[float]:
+    """Sorted heights from 0 to 1, moved as little as needed to stand at least `gap` apart."""
+    placed: list[float] = []
+    for height in heights:
+        height = min(max(height, 0.0), 1.0)
+        placed.append(max(height, placed[-1] + gap) if placed else height)
+    over = placed[-1] - 1.0 if placed else 0.0
+    if over > 0:
+        placed[-1] -= over
+        for i in range(len(placed) - 2, -1, -1):
+            placed[i] = min(placed[i], placed[i + 1] - gap)
+    return placed
+
+
+def zigzag(curve: Curve) -> Curve:
+    """A curve through the extremes of every point, so that no spike is lost."""
+    if curve.low is None or curve.high is None or np.array_equal(curve.low, curve.high):
+        return curve if curve.low is None else Curve(curve.x, curve.low)
+    ends = np.column_stack((curve.low, curve.high)).ravel()
+    return Curve(np.repeat(curve.x, 2), ends)
+
+
+def draw(line: Line2D, curve: Curve) -> None:
+    """Put a curve into a line."""
+    line.set_data(curve.x, curve.y)
+
+
+def log_note(ax: Axes) -> str:
+    """What the label of an axis adds when it is logarithmic."""
+    return " (log)" if ax.get_yscale() == "log" else ""

@@ -1,0 +1,5 @@
+"""The labs: controls, live pictures and code for one question each."""
+
+from interactive_training.labs.training import TrainingLab
+
+__all__ = ["TrainingLab"]

@@ -1,0 +1,430 @@
+/* The parts of a lab that are not pictures. Python writes the state, this file draws it; what the
+   learner does goes back as messages. All text is set as text, so no name can become a tag. */
+
+const PARTS = { top, code, words, question };
+
+function render({ model, el }) {
+  const send = latestOnly((message) => model.send(message));
+  const part = PARTS[model.get("part")](el, send);
+  const draw = () => part.draw(model.get("state"));
+  const hear = (message) => part.hear && part.hear(message);
+  model.on("change:state", draw);
+  model.on("msg:custom", hear);
+  draw();
+  return () => {
+    model.off("change:state", draw);
+    model.off("msg:custom", hear);
+  };
+}
+
+export default { render };
+
+/* Messages of one control that come faster than the screen is painted replace one another, and the
+   last one always goes out; different controls never wait for each other. */
+function latestOnly(send) {
+  const waiting = new Map();
+  let asked = false;
+  return (message) => {
+    const key = message.verb + ":" + (message.name ?? "");
+    if (waiting.has(key)) waiting.delete(key);
+    waiting.set(message.name === undefined ? Symbol(key) : key, message);
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(() => {
+      asked = false;
+      for (const one of waiting.values()) send(one);
+      waiting.clear();
+    });
+  };
+}
+
+/* -- small helpers ------------------------------------------------------------------------- */
+
+function make(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value === true) node.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, value);
+  }
+  node.append(...children.filter((child) => child !== null));
+  return node;
+}
+
+function button(words, press, attributes = {}) {
+  return make("button", { type: "button", onclick: press, ...attributes }, words);
+}
+
+function setText(node, words) {
+  if (node.textContent !== words) node.textContent = words;
+}
+
+/* Rebuild a piece of the page only when its structure changed, and keep the focus where it was. */
+function rebuilder(parent, build, update) {
+  let before = null;
+  return (structure, state) => {
+    const now = JSON.stringify(structure);
+    if (now !== before) {
+      const focused = parent.contains(document.activeElement)
+        ? document.activeElement.getAttribute("data-key") : null;
+      parent.replaceChildren(...build(state));
+      before = now;
+      if (focused) parent.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+    }
+    update(state);
+  };
+}
+
+function asNumber(value, whole) {
+  return whole ? Math.round(value) : Number(value.toPrecision(3));
+}
+
+/* -- controls ------------------------------------------------------------------------------ */
+
+const BUILD = { slider, choice, toggle, text: field };
+
+/* One control: its node, and a function that puts a state into it. A control that the learner
+   holds is left alone until it is let go. */
+function control(state, set) {
+  const made = BUILD[state.kind](state, (value) => set(state.name, value));
+  made.node.setAttribute("data-control", state.name);
+  return made;
+}
+
+function slider(first, set) {
+  let now = first;
+  const steps = 1000;
+  const toPlace = (value) => {
+    const { low, high, log } = now;
+    const share = log ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
+    return Math.round(steps * Math.min(1, Math.max(0, share)));
+  };
+  const toValue = (place) => {
+    const { low, high, log, whole } = now;
+    const share = place / steps;
+    return asNumber(log ? low * (high / low) ** share : low + (high - low) * share, whole);
+  };
+  const id = `it-${first.name}-${Math.random().toString(36).slice(2, 8)}`;
+  let held = false;
+  const range = make("input", {
+    type: "range", min: 0, max: steps, id, "data-key": `range-${first.name}`,
+    oninput: () => { set(toValue(Number(range.value))); },
+    onpointerdown: () => { held = true; },
+    onpointerup: () => { held = false; },
+    onchange: () => { held = false; },
+    onkeydown: (event) => {
+      const by = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
+      if (!by) return;
+      event.preventDefault();
+      let place = Number(range.value) + by * (event.shiftKey ? 100 : 10);
+      if (now.whole) {
+        const next = now.value + by * (event.shiftKey ? 10 : 1);
+        set(Math.min(now.high, Math.max(now.low, next)));
+        return;
+      }
+      place = Math.min(steps, Math.max(0, place));
+      range.value = place;
+      set(toValue(place));
+    },
+  });
+  const number = entry(first.name, first.label, set);
+  const marks = make("div", { class: "it-marks" });
+  const node = make("div", { class: "it-control" },
+    make("label", { for: id }, first.label), make("div", { class: "it-slider" }, range), number.node,
+    ...(first.marks?.length ? [marks] : []));
+  for (const mark of first.marks ?? []) {
+    marks.append(button(mark.label, () => set(mark.at), {
+      style: `left: ${(100 * toPlace(mark.at)) / steps}%`, "aria-label": `set ${first.label} to ${mark.label}`,
+    }));
+  }
+  return {
+    node,
+    put(state) {
+      now = state;
+      if (!held) range.value = toPlace(state.value);
+      range.setAttribute("aria-valuetext", state.text);
+      number.put(state.text);
+    },
+  };
+}
+
+/* A number or word to type: Enter or leaving the field sends it, Escape puts the old one back. */
+function entry(name, label, set) {
+  let shown = "";
+  const input = make("input", {
+    type: "text", "aria-label": label, "data-key": `entry-${name}`, spellcheck: "false",
+    onkeydown: (event) => {
+      event.stopPropagation();
+      if (event.key === "Enter") input.blur();
+      if (event.key === "Escape") { input.value = shown; input.blur(); }
+    },
+    onblur: () => { if (input.value !== shown) set(input.value); },
+  });
+  return {
+    node: input,
+    put(words) {
+      shown = words;
+      if (document.activeElement !== input) input.value = words;
+    },
+  };
+}
+
+function field(first, set) {
+  const made = entry(first.name, first.label, set);
+  const node = make("div", { class: "it-control it-wide" }, make("span", {}, first.label), made.node);
+  return { node, put: (state) => made.put(state.value) };
+}
+
+function choice(first, set) {
+  const select = make("select", {
+    "aria-label": first.label, "data-key": `choice-${first.name}`, onchange: () => set(select.value),
+  }, ...first.options.map((name) => make("option", { value: name }, name)));
+  const node = make("div", { class: "it-control it-wide" }, make("span", {}, first.label), select);
+  return { node, put: (state) => { select.value = state.value; } };
+}
+
+function toggle(first, set) {
+  const box = make("input", {
+    type: "checkbox", "aria-label": first.label, "data-key": `toggle-${first.name}`,
+    onchange: () => set(box.checked),
+  });
+  const node = make("div", { class: "it-control it-wide" }, make("span", {}, first.label), box);
+  return { node, put: (state) => { box.checked = state.value; } };
+}
+
+/* A list of controls that is rebuilt when other controls come, and else only updated. */
+function controlList(parent, send, verb) {
+  let made = [];
+  const set = (name, value) => send({ verb, name, value });
+  return rebuilder(parent,
+    (states) => { made = states.map((state) => control(state, set)); return made.map((one) => one.node); },
+    (states) => states.forEach((state, i) => made[i].put(state)));
+}
+
+function shape(states) {
+  return states.map(({ name, kind, options, low, high, label }) => [name, kind, options, low, high, label]);
+}
+
+/* -- top: question, set-up, transport -------------------------------------------------------- */
+
+function top(el, send) {
+  const asked = make("span", { class: "it-question-text", role: "heading", "aria-level": "3" });
+  const panel = make("div", { class: "it-panel", hidden: true });
+  const list = make("div");
+  const setup = button("", () => open(panel.hidden), { class: "it-plain it-quiet", "aria-expanded": "false", "data-key": "setup" });
+  panel.append(list, make("div", { class: "it-note" }, "Each of these starts a new run."));
+  panel.addEventListener("keydown", (event) => { if (event.key === "Escape") { open(false); setup.focus(); } });
+  function open(yes) {
+    panel.hidden = !yes;
+    setup.setAttribute("aria-expanded", String(yes));
+  }
+  const drawSetup = controlList(list, send, "setup");
+
+  const run = button("Run", () => send({ verb: run.dataset.playing ? "pause" : "play" }), { class: "it-main", "data-key": "run" });
+  const step = button("Step", () => send({ verb: "step" }), { "data-key": "step" });
+  let held = false;
+  const rewind = make("input", {
+    type: "range", min: 0, "aria-label": "rewind to step", "data-key": "rewind",
+    onpointerdown: () => { held = true; },
+    oninput: () => setText(number, rewind.value),
+    onchange: () => { held = false; send({ verb: "rewind", value: Number(rewind.value) }); },
+  });
+  const number = make("span", { class: "it-step-number" });
+  const pace = make("select", { "aria-label": "pace", class: "it-quiet", "data-key": "pace", onchange: () => send({ verb: "pace", value: pace.value }) });
+  const undo = button("Undo", () => send({ verb: "undo" }), { "data-key": "undo" });
+  const pin = button("Pin", () => send({ verb: "pin" }), { class: "it-quiet", "data-key": "pin" });
+  const reset = button("Reset", () => send({ verb: "reset" }), { class: "it-quiet", "data-key": "reset" });
+  const present = button("\u26F6", () => fullScreen(el), { class: "it-plain", "aria-label": "presenter mode", title: "Presenter mode" });
+
+  el.append(
+    make("div", { class: "it-head" }, asked, setup, panel),
+    make("div", { class: "it-transport" }, run, step, make("span", { class: "it-quiet" }, "Rewind"), rewind, number,
+      make("span", { class: "it-spacer" }), pace, undo, pin, reset, present));
+  return {
+    draw(state) {
+      setText(asked, state.question);
+      setText(setup, `${state.setup} \u25BE`);
+      setText(run, state.playing ? "Pause" : "Run");
+      if (state.playing) run.dataset.playing = "yes"; else delete run.dataset.playing;
+      rewind.max = Math.max(1, state.index);
+      if (!held) { rewind.value = state.index; setText(number, String(state.index)); }
+      el.dataset.step = state.index;
+      el.dataset.playing = state.playing;
+      if (pace.options.length !== state.paces.length)
+        pace.replaceChildren(...state.paces.map(([value, label]) => make("option", { value }, label)));
+      pace.value = state.pace;
+      undo.disabled = !state.undo;
+      setText(pin, state.pinned ? "Unpin" : "Pin");
+      for (const [node, name] of [[pace, "pace"], [undo, "undo"], [pin, "pin"], [reset, "reset"], [setup, "setup"], [step, "step"]])
+        node.style.display = state.hidden.includes(name) ? "none" : "";
+      drawSetup(shape(state.controls), state.controls);
+    },
+  };
+}
+
+function fullScreen(el) {
+  const lab = el.closest(".it-lab");
+  if (document.fullscreenElement) document.exitFullscreen();
+  else lab.requestFullscreen();
+}
+
+/* -- code: lines, chips, drawer, learning rate, proof ----------------------------------------- */
+
+function code(el, send) {
+  const lines = make("div", { class: "it-lines", role: "group", "aria-label": "the lines of one training step" });
+  const chips = make("div", { class: "it-chips" });
+  const proof = make("div", { class: "it-proof", role: "status" });
+  const title = make("div", { class: "it-drawer-title" });
+  const first = make("div");
+  const rest = make("details", {}, make("summary", { "data-key": "more" }, "more"));
+  const more = make("div");
+  const note = make("div", { class: "it-note" });
+  const rate = make("div", { class: "it-rate" });
+  rest.append(more);
+  const drawer = make("div", { class: "it-drawer" }, title, first, rest, note);
+  el.append(lines, chips, proof, drawer, rate);
+
+  const drawFirst = controlList(first, send, "set");
+  const drawMore = controlList(more, send, "set");
+  const drawRate = controlList(rate, send, "set");
+  const drawLines = rebuilder(lines, (state) => state.lines.map((line, i) => lineOf(line, i, state, send)), (state) => {
+    [...lines.children].forEach((node, i) => {
+      node.classList.toggle("it-running", state.lines[i].running);
+      node.classList.toggle("it-selected", state.lines[i].selected);
+    });
+  });
+  const drawChips = rebuilder(chips, (state) => [
+    ...state.chips.map((chip) => button(`+ ${chip.label}`, () => send({ verb: "add", value: chip.name }), { "data-key": `chip-${chip.name}` })),
+    make("span", { class: "it-spacer" }),
+    button("Copy", () => send({ verb: "copy" }), { "data-key": "copy", title: "Copy the whole script" }),
+    button("Prove", () => send({ verb: "prove" }), { "data-key": "prove", title: "Run the script and compare every loss" }),
+  ], () => {});
+
+  return {
+    draw(state) {
+      drawLines(state.lines.map(({ at, stage, on, words, opens, first: top }) => [at, stage, on, words, opens, top]), state);
+      drawChips([state.chips], state);
+      setText(proof, state.proof.words);
+      proof.className = "it-proof " + (state.proof.kind ? `it-${state.proof.kind}` : "");
+      setText(title, state.drawer.title);
+      drawFirst([state.drawer.title, shape(state.drawer.controls)], state.drawer.controls);
+      drawMore([state.drawer.title, shape(state.drawer.more)], state.drawer.more);
+      rest.style.display = state.drawer.more.length ? "" : "none";
+      setText(note, state.drawer.note);
+      drawRate(shape([state.rate]), [state.rate]);
+    },
+    hear(message) {
+      if (message.copy !== undefined) copy(message.copy, proof);
+    },
+  };
+}
+
+function lineOf(line, i, state, send) {
+  const key = `line-${i}`;
+  const text = make("span", { class: "it-text" });
+  for (const piece of line.words) {
+    if (piece.field === undefined) { text.append(piece.text); continue; }
+    const value = make("span", { class: "it-value", title: `edit ${piece.field}` }, piece.text);
+    value.addEventListener("click", (event) => { event.stopPropagation(); edit(value, piece, send); });
+    text.append(value);
+  }
+  const tick = make("span", { class: "it-tick" });
+  if (line.first) tick.append(make("input", {
+    type: "checkbox", "data-key": `tick-${i}`, "aria-label": `keep the line ${text.textContent}`,
+    onclick: (event) => event.stopPropagation(),
+    onchange: () => send({ verb: "tick", value: line.at === null ? -1 : line.at }),
+  }));
+  if (line.first) tick.firstChild.checked = line.on;
+  const node = make("div", {
+    class: "it-line" + (line.on ? "" : " it-off"), tabindex: "0", "data-key": key, draggable: line.at === null ? "false" : "true",
+    role: "button", "aria-label": `${text.textContent}${line.on ? "" : ", left out"}; Alt and an arrow key move it`,
+    onclick: () => send({ verb: "select", value: line.opens }),
+    onkeydown: (event) => {
+      if (event.target !== node) return;
+      const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+      if (by && event.altKey && line.at !== null) {
+        event.preventDefault();
+        event.stopPropagation();
+        send({ verb: "move", value: [line.at, neighbour(state.lines, i, by)] });
+      } else if (event.key === "Enter" || event.key === " ") {
+        event.preventDefault();
+        event.stopPropagation();
+        send({ verb: "select", value: line.opens });
+      }
+    },
+    ondragstart: (event) => event.dataTransfer.setData("text/x-line", String(line.at)),
+    ondragover: (event) => { event.preventDefault(); node.classList.add("it-over"); },
+    ondragleave: () => node.classList.remove("it-over"),
+    ondrop: (event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      node.classList.remove("it-over");
+      const from = event.dataTransfer.getData("text/x-line");
+      if (from !== "" && line.at !== null) send({ verb: "move", value: [Number(from), line.at] });
+    },
+  }, tick, text);
+  return node;
+}
+
+/* The place of the next shown line above or below: lines that have nothing to do are skipped. */
+function neighbour(lines, i, by) {
+  for (let j = i + by; lines[j]; j += by)
+    if (lines[j].at !== null && lines[j].at !== lines[i].at) return lines[j].at;
+  return lines[i].at;
+}
+
+function edit(value, piece, send) {
+  const made = entry(piece.field, piece.field, (words) => send({ verb: "set", name: piece.field, value: words }));
+  made.put(piece.text);
+  made.node.addEventListener("blur", () => made.node.replaceWith(value));
+  value.replaceWith(made.node);
+  made.node.select();
+}
+
+function copy(text, status) {
+  navigator.clipboard?.writeText(text).then(
+    () => setText(status, "Copied. Paste it into a file and run it."),
+    () => setText(status, "The browser refused to copy; use lab.source() in a cell."));
+}
+
+/* -- words: one sentence, what to do, and why ------------------------------------------------- */
+
+function words(el, send) {
+  const sentence = make("div", { class: "it-sentence", "aria-live": "polite" });
+  const buttons = make("div", { style: "display: flex; gap: 8px" });
+  const why = make("div", { class: "it-why" });
+  el.append(make("div", { class: "it-say" }, sentence, buttons), why);
+  const drawButtons = rebuilder(buttons, (state) => state.buttons.map((one) =>
+    button(one.label, () => send({ verb: one.verb, value: one.value }), { "data-key": one.verb + one.label })), () => {});
+  const drawWhy = rebuilder(why, (state) => state.why.map(([name, text]) =>
+    make("div", {}, make("b", {}, `${name}: `), text)), () => {});
+  return {
+    draw(state) {
+      setText(sentence, state.text);
+      sentence.classList.toggle("it-failed", state.failed);
+      drawButtons(state.buttons, state);
+      drawWhy(state.why, state);
+    },
+  };
+}
+
+/* -- question: over the empty half of the picture ---------------------------------------------- */
+
+function question(el, send) {
+  const box = make("div", { class: "it-ask", role: "group", "aria-label": "a question before you run" });
+  const ask = make("p");
+  const answers = make("div", { class: "it-answers" });
+  box.append(ask, answers);
+  el.append(box);
+  const draw = rebuilder(answers, (state) => [
+    ...state.answers.map((words, i) => button(words, () => send({ verb: "answer", value: i }), { "data-key": `answer-${i}` })),
+    button("Skip", () => send({ verb: "answer", value: -1 }), { class: "it-plain", "data-key": "answer-skip" }),
+  ], () => {});
+  return {
+    draw(state) {
+      el.style.display = state.open ? "" : "none";
+      ask.replaceChildren(...state.text.split("`").map((piece, i) => (i % 2 ? make("code", {}, piece) : piece)));
+      draw([state.answers], state);
+    },
+  };
+}

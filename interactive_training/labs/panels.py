@@ -1,0 +1,293 @@
+"""The pictures of TrainingLab: the loss, what the network answers, and its gradient."""
+
+from collections.abc import Sequence
+from math import log
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from interactive_training.engine.history import History
+from interactive_training.engine.run import Run
+from interactive_training.engine.session import Session
+from interactive_training.figures import style
+from interactive_training.figures.answers import Descent, DigitGrid, Fit, Regions
+from interactive_training.figures.bars import LayerBars
+from interactive_training.figures.curves import Curve, GradientNorm, LossCurve, ScaleStairs
+from interactive_training.live import LiveFigure
+from interactive_training.probes.precision import flushed_share
+from interactive_training.probes.shadow import Shadow
+
+UNSEEN = 24  # digits shown
+UPPER, LOWER = 200, 150  # pixels
+Marks = Sequence[tuple[int, str]]
+
+
+def curve(history: History, column: str) -> Curve:
+    """A column of a history as a line to draw."""
+    reduced = history.reduced(column)
+    return Curve(reduced.x, reduced.mean, reduced.low, reduced.high)
+
+
+class Answers(Protocol):
+    """The picture of what a network answers."""
+
+    def show(self, run: Run, shadow: Shadow | None) -> None:
+        """Ask the run's present network and draw its answers."""
+        ...
+
+
+class DigitAnswers:
+    """24 digits that no step of the training has seen."""
+
+    def __init__(self, ax: Axes, run: Run, animated: bool) -> None:
+        data = run.task.data
+        assert data is not None
+        self.inputs = data.test_inputs[:UNSEEN]
+        pixels = self.inputs.reshape(-1, 8, 8).double().numpy()
+        self.grid = DigitGrid(
+            ax, pixels, data.test_targets[:UNSEEN].numpy(), animated=animated
+        )
+
+    def show(self, run: Run, shadow: Shadow | None) -> None:
+        """Write the guesses of the present network."""
+        assert shadow is not None
+        self.grid.show(shadow.guesses(self.inputs).tolist())
+
+
+class RegionAnswers:
+    """The plane of a task with two inputs."""
+
+    def __init__(self, ax: Axes, run: Run, animated: bool) -> None:
+        data = run.task.data
+        assert data is not None
+        points, labels = data.inputs.double().numpy(), data.targets.numpy()
+        self.regions = Regions(ax, points, labels, animated=animated)
+        self.plane = torch.tensor(self.regions.plane(), dtype=data.inputs.dtype)
+
+    def show(self, run: Run, shadow: Shadow | None) -> None:
+        """Tint the plane by the present answers."""
+        assert shadow is not None
+        self.regions.show(shadow.guesses(self.plane).numpy())
+
+
+class FitAnswers:
+    """The curve of a network with one input and one output."""
+
+    def __init__(self, ax: Axes, run: Run, animated: bool) -> None:
+        data = run.task.data
+        assert data is not None
+        x, y = data.inputs[:, 0].double().numpy(), data.targets[:, 0].double().numpy()
+        self.fit = Fit(ax, x, y, animated=animated)
+        self.x = torch.tensor(self.fit.x[:, None], dtype=data.inputs.dtype)
+
+    def show(self, run: Run, shadow: Shadow | None) -> None:
+        """Draw the present curve."""
+        assert shadow is not None
+        self.fit.show(shadow.outputs(self.x)[:, 0].double().numpy())
+
+
+class DescentAnswers:
+    """The way that two weights have come, over their surface."""
+
+    SPAN, CELLS = 4.0, 60
+
+    def __init__(self, ax: Axes, run: Run, animated: bool) -> None:
+        axis = np.linspace(-self.SPAN, self.SPAN, self.CELLS)
+        function: Any = run.task.model.function
+        with torch.no_grad():
+            height = [
+                [float(function(torch.tensor([a, b], dtype=torch.float64))) for a in axis]
+                for b in axis
+            ]
+        self.descent = Descent(ax, axis, axis, np.array(height), animated=animated)
+        self.points: list[list[float]] = []
+        self.at = -1
+
+    def show(self, run: Run, shadow: Shadow | None) -> None:
+        """Add where the weights are now."""
+        if run.index < self.at:
+            del self.points[run.index :]
+        if run.index != self.at:
+            weights: Any = run.model.w
+            self.points.append(weights.tolist())
+            self.at = run.index
+        self.descent.show(np.array(self.points))
+
+
+class LayerAnswers:
+    """The gradient of every layer, for models whose answers have no picture."""
+
+    def __init__(self, ax: Axes, run: Run, animated: bool) -> None:
+        names = [name.rpartition(".")[0] or name for name, _ in run.trainable]
+        self.bars = LayerBars(ax, list(dict.fromkeys(names)), animated=animated)
+
+    def show(self, run: Run, shadow: Shadow | None) -> None:
+        """Draw the newest lengths."""
+        if run.last is not None:
+            self.bars.show(run.last.layer_norms)
+
+
+def answers(ax: Axes, run: Run, animated: bool) -> Answers:
+    """The picture that suits the task."""
+    task = run.task
+    if task.is_surface:
+        return DescentAnswers(ax, run, animated)
+    assert task.data is not None
+    inputs, targets = task.data.inputs, task.data.targets
+    if task.name == "digits":
+        return DigitAnswers(ax, run, animated)
+    if task.classes and inputs.ndim == 2 and inputs.shape[1] == 2 and int(targets.max()) < 5:
+        return RegionAnswers(ax, run, animated)
+    if not task.classes and inputs.ndim == 2 and inputs.shape[1] == targets.shape[-1] == 1:
+        return FitAnswers(ax, run, animated)
+    return LayerAnswers(ax, run, animated)
+
+
+class Pictures:
+    """The three drawings on given axes, without a widget: live ones and the static one share it."""
+
+    def __init__(self, run: Run, loss: Axes, seen: Axes, gradient: Axes, *, animated: bool) -> None:
+        classes = run.task.outputs if run.task.classes else 0
+        guessing = log(classes) if classes > 1 and not run.in_force.loss else None
+        self.loss = LossCurve(loss, guessing=guessing, animated=animated)
+        self.answers = answers(seen, run, animated)
+        self.half = run.in_force.amp == "float16"
+        self.gradient: GradientNorm | ScaleStairs = (
+            ScaleStairs(gradient, animated=animated)
+            if self.half
+            else GradientNorm(gradient, animated=animated)
+        )
+
+    def show_loss(self, session: Session, marks: Marks) -> None:
+        """Draw the loss of the run, its ghost and the run before."""
+        ghost, before = session.ghost_history, session.before
+        raw = curve(session.history, "per_sample")
+        you = curve(session.history, "average")
+        self.loss.show(
+            Curve(you.x, you.y, raw.low, raw.high),
+            ghost=curve(ghost, "average") if ghost is not None else None,
+            before=curve(before, "average") if before is not None and ghost is None else None,
+            marks=marks,
+        )
+
+    def show_gradient(self, session: Session, marks: Marks) -> None:
+        """Draw the gradient's length, or float16's loss scale."""
+        if isinstance(self.gradient, ScaleStairs):
+            scale = curve(session.history, "amp_scale")
+            skipped = session.history.skipped
+            self.gradient.show(scale, skipped, flushed_share(session.run))
+            return
+        clips = session.run.in_force.clip != "none" and "clip" in session.run.in_force.stages
+        ghost = session.ghost_history
+        self.gradient.show(
+            curve(session.history, "grad_norm"),
+            clipped=curve(session.history, "clipped_norm") if clips else None,
+            ghost=curve(ghost, "grad_norm") if ghost is not None else None,
+            marks=marks,
+        )
+
+
+def limits(run: Run, loss: Axes, gradient: Axes, steps: int) -> None:
+    """The first limits of the curves, wide enough for the first sixty seconds."""
+    loss.set_xlim(0, steps)
+    gradient.set_xlim(0, steps)
+    if run.task.is_surface:
+        loss.set_yscale("log")
+        loss.set_ylim(1e-6, 1e2)
+    else:
+        classes = run.task.outputs if run.task.classes else 2
+        loss.set_ylim(0, 1.75 * log(max(classes, 2)))
+    if run.in_force.amp == "float16":
+        gradient.set_yscale("log", base=2)
+        gradient.set_ylim(2.0**8, 2.0**18)
+    else:
+        gradient.set_yscale("log")
+        gradient.set_ylim(1e-2, 1e2)
+
+
+class Panels:
+    """The live figures of one run, and what they need to be kept up to date."""
+
+    def __init__(self, run: Run, steps: int) -> None:
+        figures = [Figure(layout=style.Margins()) for _ in range(3)]
+        axes = [figure.add_subplot() for figure in figures]
+        style.Margins.set(figures[1].get_layout_engine(), left=4, right=4, bottom=4)  # type: ignore[arg-type]
+        if run.task.name != "digits" and not (run.task.classes and run.task.name != "own"):
+            style.Margins.set(figures[1].get_layout_engine(), left=36, bottom=22)  # type: ignore[arg-type]
+        limits(run, axes[0], axes[2], steps)
+        self.pictures = Pictures(run, *axes, animated=True)
+        self.loss = LiveFigure(figures[0], height=UPPER, label="loss per sample by step")
+        self.seen = LiveFigure(figures[1], height=LOWER, label="what the network answers")
+        self.gradient = LiveFigure(figures[2], height=LOWER, label="gradient norm by step")
+        self.shadow = None if run.task.is_surface else Shadow(run)
+        self.ghost_shadow = None if run.task.is_surface else Shadow(run)
+
+    @property
+    def figures(self) -> tuple[LiveFigure, LiveFigure, LiveFigure]:
+        """All three."""
+        return self.loss, self.seen, self.gradient
+
+    def show_curves(self, session: Session, marks: Marks) -> None:
+        """Bring the two curves up to date."""
+        history = session.history
+        with self.loss.lock:
+            self.pictures.show_loss(session, marks)
+            self.loss.grow(self.pictures.loss.ax, *reach(history, "average"))
+        self.loss.update()
+        with self.gradient.lock:
+            self.pictures.show_gradient(session, marks)
+            column = "amp_scale" if self.pictures.half else "grad_norm"
+            self.gradient.grow(self.pictures.gradient.ax, *reach(history, column))
+        self.gradient.update()
+
+    def show_answers(self, session: Session) -> None:
+        """Ask the network, and the ghost's."""
+        if self.shadow is not None:
+            self.shadow.follow(session.run)
+            if session.ghost is not None and self.ghost_shadow is not None:
+                self.ghost_shadow.follow(session.ghost)
+        with self.seen.lock:
+            self.pictures.answers.show(session.run, self.shadow)
+        self.seen.update()
+
+    def close(self) -> None:
+        """Take the figures off every page."""
+        for live in self.figures:
+            live.close()
+
+
+def reach(history: History, column: str) -> tuple[list[float], list[float]]:
+    """The newest step and value, which the limits must hold."""
+    value = history.last(column)
+    x = [float(history.first + len(history))]
+    return x, [value] if np.isfinite(value) and value > 0 else []
+
+
+def static(session: Session, steps: int, marks: Marks) -> bytes:
+    """All three pictures as one PNG: light, on white, 1696 pixels wide."""
+    from io import BytesIO
+
+    figure = Figure(figsize=(848 / 72, 380 / 72), dpi=144)
+    loss = figure.add_axes((0.05, 0.56, 0.84, 0.37))
+    seen = figure.add_axes((0.05, 0.06, 0.36, 0.34))
+    gradient = figure.add_axes((0.5, 0.06, 0.39, 0.34))
+    run = session.run
+    limits(run, loss, gradient, steps)
+    pictures = Pictures(run, loss, seen, gradient, animated=False)
+    shadow = None if run.task.is_surface else Shadow(run)
+    for ax, column in ((loss, "average"), (gradient, "grad_norm")):
+        x, y = reach(session.history, column)
+        ax.set_xlim(0, max(steps, *x, 1))
+        if y:
+            ax.set_ylim(min(ax.get_ylim()[0], *y), max(ax.get_ylim()[1], *y))
+    pictures.show_loss(session, marks)
+    pictures.show_gradient(session, marks)
+    pictures.answers.show(run, shadow)
+    style.apply(figure, style.LIGHT)
+    figure.patch.set_facecolor("white")
+    made = BytesIO()
+    figure.savefig(made, format="png")
+    return made.getvalue()

@@ -1,0 +1,62 @@
+"""The parts of a lab that are not pictures: one small widget class, drawn by `lab.js`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+_HERE = Path(__file__).parent
+Handler = Callable[[dict[str, Any]], None]
+
+
+class Part(anywidget.AnyWidget):
+    """A part of a lab: "top", "code", "words" or "question".
+
+    Python writes `state`, the browser sends messages; neither writes what the other does, so a
+    slow page and a busy kernel cannot disagree. `receive` gets each message as a dict with its
+    "verb"; what it raises is handed to `failed`, since no cell would show it.
+    """
+
+    _esm = _HERE / "lab.js"
+    _css = _HERE / "lab.css"
+
+    part = traitlets.Unicode().tag(sync=True)
+    state = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, part: str, receive: Handler, failed: Callable[[Exception], None]) -> None:
+        super().__init__(part=part)
+        self._take, self._failed = receive, failed
+        self._sent = 0
+        self.add_class(f"it-{part}")
+        self.on_msg(self._receive)
+
+    def __repr__(self) -> str:
+        return f"Part({self.part!r})"
+
+    def show(self, state: dict[str, Any], *, again: bool = False) -> None:
+        """Show `state`; `again` sends it even if nothing changed, to put a control back."""
+        if again:
+            self._sent += 1
+        state = {**state, "sent": self._sent}
+        if state != self.state:
+            self.state = state
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """Send something that happens once, such as text for the clipboard."""
+        self.send(message)
+
+    def close(self) -> None:
+        """Take the part off every page."""
+        layout = self.layout
+        self._take = self._failed = lambda _: None
+        super().close()
+        if layout is not None:
+            layout.close()
+
+    def _receive(self, _: Any, message: dict[str, Any], __: Any) -> None:
+        try:
+            self._take(message)
+        except Exception as error:
+            self._failed(error)

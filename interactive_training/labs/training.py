@@ -1,0 +1,545 @@
+"""TrainingLab: change one line of a real training run, and see at once what it does."""
+
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import isfinite
+from typing import Any
+
+import ipywidgets
+
+from interactive_training.engine.errors import RecipeError, TaskError
+from interactive_training.engine.history import History
+from interactive_training.engine.prove import Proof, prove
+from interactive_training.engine.recipe import Recipe
+from interactive_training.engine.run import Run
+from interactive_training.engine.session import Session
+from interactive_training.engine.source import source
+from interactive_training.engine.task import TASKS, Task
+from interactive_training.labs import cells, codemenu, controls
+from interactive_training.labs.panels import Panels, static
+from interactive_training.labs.parts import Part
+from interactive_training.probes import patterns
+from interactive_training.probes.shadow import Shadow
+
+QUESTION = "What happens when one line is missing?"
+PACE_NAMES = (
+    ("line", "line by line"),
+    ("step", "2 steps/s"),
+    ("10", "10 steps/s"),
+    ("60", "60 steps/s"),
+    ("full", "full speed"),
+)
+RATES = {"digits": 0.05, "bowl": 0.15}  # learning rates that a task starts with
+HIDEABLE = ("pace", "undo", "pin", "reset", "setup", "step")
+WORDS_EVERY, ANSWERS_EVERY, TOP_EVERY = 0.4, 0.12, 0.1  # seconds
+
+
+@dataclass(frozen=True)
+class Question:
+    """A guess to make before a change: the words, the answers, and the lines left out afterwards.
+
+    `text` may hold code between backticks. `then` are the recipe fields that any answer sets.
+    """
+
+    text: str
+    answers: tuple[str, ...]
+    then: dict[str, Any]
+    until: int
+
+
+class TrainingLab:
+    """A real training run with its code, to steer while it runs; the last line of a cell shows it.
+
+    `task` is a Task or the name of a built-in one, `recipe` what to start with. The run trains to
+    step `until` when the lab comes on the screen, and stops there. `ask` puts a question over the
+    empty part of the picture; `hide` leaves out controls: "pace", "undo", "pin", "reset",
+    "setup", "step". Raises TaskError or RecipeError as Run does.
+
+    `advance(n)` takes n steps in the calling cell; `run` and `history` are the run itself and
+    its records. Nothing trains until a page shows the lab or a cell advances it.
+
+    Notice: a tick before each line of the code leaves that line out; the dashed grey line is the
+    run as it would have gone on without your change.
+    """
+
+    def __init__(
+        self,
+        task: Task | str = "digits",
+        recipe: Recipe | None = None,
+        *,
+        seed: int = 1,
+        until: int = 200,
+        question: str = QUESTION,
+        ask: Question | None = None,
+        hide: Sequence[str] = (),
+        device: str = "auto",
+    ) -> None:
+        unknown = [name for name in hide if name not in HIDEABLE]
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} cannot be hidden; choose from {', '.join(HIDEABLE)}.")
+        made = Task.named(task) if isinstance(task, str) else task
+        recipe = recipe or Recipe(lr=RATES.get(made.name, 0.1))
+        run = Run(made, recipe, seed=seed, device=device)
+        self.question, self.ask, self.until = question, ask, until
+        self.hide = tuple(hide)
+        self.session = Session(run, show=self._show)
+        self.order = codemenu.Order.of(recipe.stages)
+        self.selected = "zero_grad"
+        self.proof: Proof | None = None
+        self.proving = False
+        self.guess = ""
+        self.pinned: History | None = None
+        self.open_why = False
+        self._begun = False
+        self._watched = False
+        self._closed = False
+        self._drawing = threading.RLock()
+        self._due = {"words": 0.0, "answers": 0.0, "top": 0.0}
+        self._finding: patterns.Finding | None = None
+        self._scores: tuple[float, float | None] = (float("nan"), None)
+        self.top = Part("top", self._receive, self._fail)
+        self.code = Part("code", self._receive, self._fail)
+        self.words = Part("words", self._receive, self._fail)
+        self.asked = Part("question", self._receive, self._fail)
+        self.row = ipywidgets.Box()
+        self.row.add_class("it-row")
+        self.charts = ipywidgets.Box()
+        self.charts.add_class("it-charts")
+        self.grid = ipywidgets.Box([self.top, self.code, self.charts, self.words])
+        self.grid.add_class("it-grid")
+        self.root = ipywidgets.Box([self.grid])
+        self.root.add_class("it-lab")
+        self._make_panels()
+        cells.take_over(self)
+        self._show(everything=True)
+
+    # What a notebook calls ------------------------------------------------------------------------
+
+    @property
+    def run(self) -> Run:
+        """The run on the screen."""
+        return self.session.run
+
+    @property
+    def history(self) -> History:
+        """The records of the run on the screen."""
+        return self.session.history
+
+    def advance(self, steps: int) -> None:
+        """Take so many steps in this cell; what goes wrong is raised here."""
+        self._begun = True
+        self.session.advance(steps)
+
+    def change(self, **fields: Any) -> None:
+        """Change fields of the recipe, as the controls do; raises what the recipe refuses."""
+        self.session.put("change", fields)
+        if not self.session.alive and self.session.refusal:
+            raise RecipeError(self.session.refusal)
+
+    def rewind(self, step: int) -> None:
+        """Go back to the state before `step`; the way from there on stays as a grey line."""
+        self.session.put("rewind", step)
+
+    def source(self) -> str:
+        """The plain PyTorch script of the run, the text that Copy gives."""
+        return source(self.run)
+
+    def prove(self) -> Proof:
+        """Run the script in a process of its own and compare its losses with the run's."""
+        return prove(self.run, self.history.column("loss").tolist(), self.history.first)
+
+    def close(self) -> None:
+        """End the worker and take the lab off every page."""
+        self._closed = True
+        self.session.stop()
+        self.panels.close()
+        for part in (self.top, self.code, self.words, self.asked):
+            part.close()
+        for box in (self.row, self.charts, self.grid, self.root):
+            layout = box.layout
+            box.close()
+            layout.close()
+
+    def __repr__(self) -> str:
+        return f"TrainingLab({self.run.task.name!r}, step {self.run.index})"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data, metadata = self.root._repr_mimebundle_(**kwargs), {}
+        if isinstance(data, tuple):
+            data, metadata = data
+        marks = self._marks()
+        data["image/png"] = b64encode(static(self.session, self._span(), marks)).decode()
+        data["text/plain"] = repr(self)
+        return data, {**metadata, "image/png": {"width": 848, "alt": self._sentence()}}
+
+    # What the learner does ------------------------------------------------------------------------
+
+    def _receive(self, message: dict[str, Any]) -> None:
+        """One message of the browser, on whatever thread it comes."""
+        verb, name, value = message["verb"], message.get("name"), message.get("value")
+        if verb in ("play", "pause", "step", "undo", "rewind", "pace"):
+            if verb == "play":
+                self._begin()
+            self.session.start()
+            self.session.put(verb, value)
+        else:
+            {
+                "set": lambda: self._set(str(name), value),
+                "setup": lambda: self._set_up(str(name), value),
+                "tick": lambda: self._reorder_ticked(int(value)),  # type: ignore[call-overload]
+                "move": lambda: self._reorder(self.order.moved(*value)),  # type: ignore[misc]
+                "select": lambda: self._select(str(value)),
+                "add": lambda: self._add(str(value)),
+                "reset": lambda: self._reset(),
+                "pin": self._pin,
+                "copy": lambda: self.code.tell({"copy": self.source()}),
+                "prove": self._start_proof,
+                "why": self._turn_why,
+                "fix": self._apply_fix,
+                "answer": lambda: self._answered(int(value)),  # type: ignore[call-overload]
+            }[verb]()
+
+    def _change(self, fields: dict[str, Any]) -> None:
+        self.proof = None
+        self.session.put("change", fields)
+        self._show(everything=True)
+
+    def _set(self, name: str, value: Any) -> None:
+        self._change(controls.change(self.run.recipe, name, value))
+
+    def _reorder_ticked(self, at: int) -> None:
+        if at < 0:  # the line of the validation, which has no place among the stages
+            self._change({"validate_every": None})
+        else:
+            self._reorder(self.order.ticked(at))
+
+    def _reorder(self, order: codemenu.Order) -> None:
+        self.order = order
+        self._change({"stages": order.stages})
+
+    def _select(self, line: str) -> None:
+        self.selected = line
+        self._show(everything=True)
+
+    def _add(self, chip: str) -> None:
+        _, fields, self.selected = codemenu.CHIPS[chip]
+        stages = dict(self.order.lines)
+        if chip in stages and not stages[chip]:
+            at = self.order.lines.index((chip, False))
+            self.order = self.order.ticked(at)
+            fields = {**fields, "stages": self.order.stages}
+        self._change(fields)
+        if chip == "amp":
+            self._new_panels()
+
+    def _set_up(self, name: str, value: Any) -> None:
+        old, seed = self.run.task, self.run.seed
+        value = controls.read(value) if isinstance(value, str) else value
+        task, recipe = old, self.run.recipe
+        try:
+            if name == "task":
+                task = Task.named(value)
+                recipe = Recipe(lr=RATES.get(task.name, 0.1))
+            elif name == "seed":
+                seed = value
+            else:
+                task = Task.named(old.name, **{**old.options, name: value})
+            run = Run(task, recipe, seed=seed, device=self.run.device)
+        except (TaskError, RecipeError) as error:
+            self.session.refusal = str(error)
+            self._show(everything=True)
+            return
+        self.until = max(self.until, 1)
+        self._reset(run)
+        self.session.start()
+        self.session.put("play", self.until)
+
+    def _reset(self, run: Run | None = None) -> None:
+        self.proof, self.guess = None, ""
+        self.session.put("reset", run)
+        if run is not None:
+            self._wait_for(lambda: self.session.run is run)
+            self._new_panels()
+
+    def _wait_for(self, done: Callable[[], bool]) -> None:
+        end = time.monotonic() + 2
+        while not done() and time.monotonic() < end:
+            time.sleep(0.005)
+
+    def _pin(self) -> None:
+        self.pinned = None if self.pinned is not None else self.history.copy()
+        self._show(everything=True)
+
+    def _start_proof(self) -> None:
+        if self.proving:
+            return
+        self.session.put("pause")
+        self.proving, self.proof = True, None
+        self._show(everything=True)
+
+        def work() -> None:
+            try:
+                with self.session.lock:
+                    losses = self.history.column("loss").tolist()
+                    twin = self.run.fork()
+                    twin.timeline = self.run.timeline.copy()
+                self.proof = prove(twin, losses, self.history.first)
+            except Exception as error:
+                self.proof = Proof(0, 0, 0, str(error))
+            self.proving = False
+            self._show(everything=True)
+
+        threading.Thread(target=work, name="interactive-training-proof", daemon=True).start()
+
+    def _turn_why(self) -> None:
+        self.open_why = not self.open_why
+        self._show(everything=True)
+
+    def _apply_fix(self) -> None:
+        if self._finding is not None and self._finding.fields:
+            self._change(dict(self._finding.fields))
+            self.session.put("play", None)
+
+    def _answered(self, answer: int) -> None:
+        ask, self.ask = self.ask, None
+        if ask is not None and answer >= 0:
+            self.guess = ask.answers[answer]
+            self.session.start()
+            self._change(ask.then)
+            self.session.put("play", ask.until)
+        self._show(everything=True)
+
+    def _begin(self) -> None:
+        self._begun = True
+
+    def _seen(self, visible: bool) -> None:
+        """A page shows the lab: let the worker run, and begin if nothing has begun yet."""
+        if not visible or self._closed:
+            return
+        self._watched = True
+        self.session.start()
+        if not self._begun:
+            self._begin()
+            self.session.put("play", self.until)
+
+    def _clicked(self, _axes: int, x: float, _y: float) -> None:
+        near = 0.02 * self._span()
+        at = [step for step, _ in self._marks() if abs(step - x) < near]
+        if at:
+            self.session.put("rewind", at[-1])
+
+    def _fail(self, error: Exception) -> None:
+        self.session.refusal = f"{type(error).__name__}: {error}"
+        self._show(everything=True)
+
+    # What the lab shows ---------------------------------------------------------------------------
+
+    def _make_panels(self) -> None:
+        self.panels = Panels(self.run, self._span())
+        self.row.children = [self.panels.seen, self.panels.gradient]
+        self.charts.children = [self.panels.loss, self.row, self.asked]
+        self.panels.loss.on_view(self._seen)
+        self.panels.loss.on_click(self._clicked)
+
+    def _new_panels(self) -> None:
+        with self._drawing:
+            old = self.panels
+            self._make_panels()
+        old.close()
+        self._show(everything=True)
+
+    def _span(self) -> int:
+        return max(2 * self.until, 50 * -(-len(self.history) // 50) if len(self.history) else 0)
+
+    def _show(self, everything: bool = False) -> None:
+        """Bring the screen up to date; the worker calls this at most 30 times a second."""
+        if self._closed:
+            return
+        with self._drawing:
+            now = time.monotonic()
+            everything = everything or not self.session.playing
+            try:
+                self._pause_unwatched()
+                if (self.run.in_force.amp == "float16") != self.panels.pictures.half:
+                    self._new_panels()
+                    return
+                self.panels.show_curves(self.session, self._marks())
+                if everything or now >= self._due["answers"]:
+                    self._due["answers"] = now + ANSWERS_EVERY
+                    self.panels.show_answers(self.session)
+                if everything or now >= self._due["top"]:
+                    self._due["top"] = now + TOP_EVERY
+                    self._show_top(again=bool(self.session.refusal))
+                if everything or now >= self._due["words"]:
+                    self._due["words"] = now + WORDS_EVERY
+                    self._judge()
+                    self._show_words()
+                if everything or self.session.pace == "line":
+                    self._show_code(again=bool(self.session.refusal))
+            except Exception as error:  # a picture must never stop the training
+                self.session.error = self.session.error or error
+                self._show_words()
+
+    def _pause_unwatched(self) -> None:
+        """A run that no page has watched for a minute waits until one does."""
+        if self.session.playing and self._watched and not self.panels.loss.watching:
+            self.session.put("pause")
+
+    def _show_top(self, again: bool) -> None:
+        session = self.session
+        self.top.show(
+            {
+                "question": self.question,
+                "setup": controls.described(self.run.task, self.run.seed),
+                "controls": controls.setup(self.run.task, self.run.seed),
+                "playing": session.playing,
+                "index": self.run.index,
+                "pace": session.pace,
+                "paces": [list(pair) for pair in PACE_NAMES],
+                "undo": session.can_undo,
+                "pinned": self.pinned is not None,
+                "hidden": list(self.hide),
+            },
+            again=again,
+        )
+        waiting = self.ask is not None and self.run.index >= self.until and not session.playing
+        if self.ask is not None:
+            self.asked.show(
+                {"open": waiting, "text": self.ask.text, "answers": list(self.ask.answers)}
+            )
+        else:
+            self.asked.show({"open": False, "text": "", "answers": []})
+
+    def _show_code(self, again: bool) -> None:
+        recipe = self.run.recipe
+        self.order = self.order.follow(recipe.stages)
+        state = codemenu.menu(
+            self.order,
+            recipe,
+            self.run.task,
+            self.run.device.type,
+            self.selected,
+            self.session.line,
+        )
+        state["rate"] = controls.lr_slider(recipe)
+        state["proof"] = self._proof_words()
+        self.code.show(state, again=again)
+
+    def _proof_words(self) -> dict[str, str]:
+        if self.proving:
+            return {"words": "Running the script in a new process ...", "kind": ""}
+        proof = self.proof
+        if proof is None:
+            return {"words": "", "kind": ""}
+        if proof.why:
+            return {"words": proof.why, "kind": "failed"}
+        since = "" if proof.start == 0 else " since your change"
+        ending = ", to the last bit." if proof.holds else "."
+        words = f"{proof.equal} of {proof.total} losses{since} are equal{ending}"
+        return {"words": words, "kind": "passed" if proof.holds else "failed"}
+
+    def _judge(self) -> None:
+        """Score the run and its ghost, and look for a known pattern."""
+        session, panels = self.session, self.panels
+        if session.error is not None:
+            self._finding = patterns.of_error(session.error, self.run.recipe)
+            return
+        data = self.run.task.data
+        self._finding = None
+        if data is None or panels.shadow is None:
+            return
+        if self.run.task.classes and len(data.validation_inputs):
+            held_out = data.validation_inputs, data.validation_targets
+            ghost = None
+            if session.ghost is not None and panels.ghost_shadow is not None:
+                ghost = panels.ghost_shadow.accuracy(*held_out)
+            self._scores = panels.shadow.accuracy(*held_out), ghost
+            dead = panels.shadow.dead_units(held_out[0])
+            self._finding = patterns.of_curve(
+                self.history, self.run.recipe, self.run.task.outputs, dead
+            )
+
+    def _sentence(self) -> str:
+        """What the picture shows, in one sentence with a number and what it is compared with."""
+        session, step = self.session, self.run.index
+        you, ghost = self._scores
+        if not len(self.history):
+            return "Nothing has happened yet: press Run."
+        if self.run.task.classes and isfinite(you):
+            words = f"Step {step}: {you:.0%} right.".replace("%", " %")
+            if ghost is not None:
+                words += f" The unchanged run: {ghost:.0%}.".replace("%", " %")
+            elif self.run.task.data is not None:
+                words += f" Guessing: {1 / self.run.task.outputs:.0%}.".replace("%", " %")
+        else:
+            words = f"Step {step}: loss {self.history.last('average'):.3g}."
+            if session.ghost_history is not None:
+                words += f" The unchanged run: {session.ghost_history.last('average'):.3g}."
+        return words
+
+    def _show_words(self) -> None:
+        session, finding = self.session, self._finding
+        text, failed = self._sentence(), False
+        if finding is not None:
+            text = f"{text} {finding.pattern[:1].upper()}{finding.pattern[1:]}"
+            if session.error is not None:
+                text, failed = f"Stopped: {finding.pattern}", True
+        if session.refusal:
+            text, failed = session.refusal, True
+        if self.guess:
+            text += f" Your guess: {self.guess}."
+        buttons = []
+        if finding is not None:
+            buttons.append({"label": "Why?", "verb": "why", "value": None})
+            if finding.fields:
+                buttons.append({"label": "Try the fix", "verb": "fix", "value": None})
+        marks = self._marks()
+        if marks and (finding is not None or session.ghost_history is not None):
+            step = marks[-1][0]
+            if step < self.run.index:
+                buttons.append({"label": f"Rewind to {step}", "verb": "rewind", "value": step})
+        why = []
+        if finding is not None and self.open_why:
+            why = [
+                ["Pattern", finding.pattern],
+                ["Diagnosis", finding.diagnosis],
+                ["Fix", finding.fix],
+            ]
+        self.words.show({"text": text, "failed": failed, "buttons": buttons, "why": why})
+        self.panels.loss.say(text)
+
+    def _marks(self) -> list[tuple[int, str]]:
+        """Where the recipe changed on the way, in a word or two each."""
+        found: list[tuple[int, str]] = []
+        before = self.run.timeline.first_recipe
+        for change in self.run.timeline.changes:
+            if change.kind != "recipe":
+                found.append((change.index, "placed"))
+                continue
+            if before is not None and change.index:
+                words = said(before, change.value)
+                if found and found[-1][0] == change.index:
+                    found.pop()
+                found.append((change.index, words))
+            before = change.value
+        return found
+
+
+def said(old: Recipe, new: Recipe) -> str:
+    """A change of the recipe in as few words as its mark has room for."""
+    words = []
+    for name, value in new.changed(old).items():
+        if name == "stages":
+            out = [stage for stage in old.stages if stage not in new.stages]
+            back = [stage for stage in new.stages if stage not in old.stages]
+            words += [f"{stage} out" for stage in out] + [f"{stage} back" for stage in back]
+            words += ["lines moved"] if not out and not back else []
+        elif name.endswith("_options"):
+            words += [f"{key} {controls.number(part)}" for key, part in value]
+        else:
+            short = {"keep_grad": "kept", "batch_size": "batch", "optimizer": ""}.get(name, name)
+            words.append(f"{short} {controls.number(value)}".strip())
+    return ", ".join(words[:2])

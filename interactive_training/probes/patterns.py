@@ -1,0 +1,82 @@
+"""What a curve says: the pattern, what it means, and what to do about it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isfinite, log
+from typing import Any
+
+from interactive_training.engine.errors import NonFiniteError, StepError
+from interactive_training.engine.history import History
+from interactive_training.engine.recipe import Recipe
+
+NEAR_GUESSING = 0.97  # of ln C
+LEARNED = 0.9  # of ln C: below it a network has learned something
+STUCK_AFTER = 150  # steps
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A pattern with its numbers, the diagnosis, the fix in words, and the fix as recipe fields."""
+
+    pattern: str
+    diagnosis: str
+    fix: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+def of_error(error: Exception, recipe: Recipe) -> Finding:
+    """What stopped a run."""
+    if isinstance(error, NonFiniteError):
+        return Finding(
+            f"at step {error.step} the {error.tensor} was not finite.",
+            f"the steps were too large; the run is back in its last finite state, {error.step}.",
+            f"a learning rate ten times smaller, {recipe.lr / 10:.3g}.",
+            {"lr": recipe.lr / 10},
+        )
+    if isinstance(error, StepError):
+        return Finding(f"step {error.step} could not be taken.", str(error), "change the lines.")
+    return Finding(type(error).__name__ + ".", str(error), "undo the last change.")
+
+
+def of_curve(
+    history: History, recipe: Recipe, classes: int, dead: Sequence[tuple[int, int]]
+) -> Finding | None:
+    """What is wrong with a run that trains without error, or None when nothing is.
+
+    `classes` is the number of classes, `dead` what `Shadow.dead_units` found.
+    """
+    if classes < 2 or len(history) < 20:
+        return None
+    guessing = log(classes)
+    now = history.last("average")
+    reduced = history.reduced("average")
+    best = min((value for value in reduced.low.tolist() if isfinite(value)), default=now)
+    layer = max(range(len(dead)), key=lambda i: dead[i][0] / dead[i][1], default=None)
+    gone, units = (0, 1) if layer is None else dead[layer]
+    dying = layer is not None and gone / units > 0.8
+    collapsed = now > NEAR_GUESSING * guessing and best < LEARNED * guessing
+    if collapsed or (dying and now > LEARNED * guessing):
+        pattern = f"the loss fell to {best:.2f} and is {now:.2f}; guessing costs {guessing:.2f}."
+        out = "zero_grad" not in recipe.stages
+        if dying:
+            diagnosis = (
+                f"{gone} of {units} units in hidden layer {(layer or 0) + 1} answer 0 to every "
+                "digit, so no gradient passes them, whatever you change now."
+            )
+        elif out:
+            diagnosis = (
+                f"gradients add up: their norm is {history.last('grad_norm'):.3g}, and every step "
+                "repeats all the steps before it."
+            )
+        else:
+            diagnosis = "the steps became too large for what was learned to survive."
+        fix = "rewind to before the change; putting the line back does not revive dead units."
+        return Finding(pattern, diagnosis, fix)
+    if len(history) > STUCK_AFTER and now > NEAR_GUESSING * guessing:
+        return Finding(
+            f"after {len(history)} steps the loss is {now:.2f}; guessing costs {guessing:.2f}.",
+            f"the steps are too small to leave the start: lr is {recipe.lr:.3g}.",
+            f"a learning rate five times larger, {recipe.lr * 5:.3g}.",
+            {"lr": recipe.lr * 5},
+        )
+    return None

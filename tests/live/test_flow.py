@@ -1,0 +1,156 @@
+"""Frames: how many, how fast, and that the last one arrives."""
+
+from __future__ import annotations
+
+import heapq
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interactive_training.live.flow import INTERVAL, Flow
+
+ACK_DELAY = 0.036  # as in figure.js
+TRIPS = st.floats(0.0, 0.3)
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Simulation:
+    """Updates at given times against a browser that answers after a round trip."""
+
+    def __init__(self, trip: float, lost: set[int] = frozenset()) -> None:
+        self.clock = Clock()
+        self.flow = Flow(self.clock)
+        self.trip = trip
+        self.lost = lost
+        self.value = 0  # of the newest state
+        self.sent: list[tuple[float, int]] = []
+        self.shown = 0
+        self.answers: list[tuple[float, int, int]] = []
+        self.most_on_the_way = 0
+
+    def offer(self) -> None:
+        if not (self.flow.pending and self.flow.may_send()):
+            return
+        number = self.flow.send()
+        self.sent.append((self.clock.now, self.value))
+        on_the_way = number - self.flow.painted
+        self.most_on_the_way = max(self.most_on_the_way, on_the_way)
+        if number not in self.lost:
+            answered = self.clock.now + max(self.trip, ACK_DELAY)
+            heapq.heappush(self.answers, (answered, number, self.value))
+
+    def update(self, at: float) -> None:
+        self.answer(until=at)
+        self.clock.now = max(self.clock.now, at)
+        self.value += 1
+        self.flow.pending = True
+        self.offer()
+
+    def answer(self, until: float = float("inf")) -> None:
+        while self.answers and self.answers[0][0] <= until:
+            self.clock.now, number, value = heapq.heappop(self.answers)
+            self.shown = value
+            self.flow.acknowledge(number)
+            self.offer()
+
+
+def test_the_first_update_is_sent_at_once() -> None:
+    run = Simulation(trip=0.01)
+    run.update(100.0)
+    assert run.sent == [(100.0, 1)]
+
+
+def test_five_hundred_updates_in_two_seconds_are_at_most_sixty_frames() -> None:
+    run = Simulation(trip=0.02)
+    for i in range(500):
+        run.update(100 + i * 0.004)
+    run.answer()
+    assert 50 <= len(run.sent) <= 61
+    assert run.shown == 500
+
+
+@pytest.mark.parametrize(("trip", "window"), [(0.05, 2), (0.12, 3)])
+def test_frames_on_the_way(trip: float, window: int) -> None:
+    run = Simulation(trip)
+    for i in range(400):
+        run.update(100 + i * 0.01)
+    assert run.most_on_the_way == window
+
+
+@pytest.mark.parametrize("every", [2, 3, 5, 10])
+def test_lost_frames_heal_with_the_next(every: int) -> None:
+    run = Simulation(trip=0.05, lost=set(range(every, 1000, every)))
+    for i in range(300):
+        run.update(100 + i * 0.01)
+    run.answer()
+    assert run.value - run.shown <= 4  # at 30 a second; the last frame may have been a lost one
+    run.lost = set()
+    run.update(run.clock.now + 2)
+    run.answer()
+    assert run.shown == run.value
+    assert len(run.sent) > 40
+
+
+@given(gaps=st.lists(st.floats(0, 0.1), min_size=1, max_size=60), trip=TRIPS)
+def test_the_last_value_always_arrives(gaps: list[float], trip: float) -> None:
+    run = Simulation(trip)
+    at = 100.0
+    for gap in gaps:
+        at += gap
+        run.update(at)
+    run.answer()
+    assert run.shown == run.value
+    times = [when for when, _ in run.sent]
+    assert all(later - earlier >= INTERVAL - 1e-9 for earlier, later in pairwise(times))
+    assert run.most_on_the_way <= 3
+
+
+def test_silence_of_five_seconds_stops_frames_and_an_answer_starts_them() -> None:
+    clock = Clock()
+    flow = Flow(clock)
+    sent = 0
+    for _ in range(1000):
+        clock.now += 0.02
+        flow.pending = True
+        if flow.may_send():
+            flow.send()
+            sent += 1
+            last = clock.now
+    assert sent <= 12  # two, and two more for each second in which the last ones were lost
+    assert last <= 105.1
+    assert flow.waited() == pytest.approx(20, abs=0.1)
+    flow.acknowledge(1)
+    flow.acknowledge(flow.number)
+    assert flow.waited() == 0
+    assert flow.may_send()
+
+
+def test_a_quiet_flow_is_not_a_silent_browser() -> None:
+    clock = Clock()
+    flow = Flow(clock)
+    flow.send()
+    clock.now += 0.05
+    flow.acknowledge(1)
+    clock.now += 600
+    assert flow.waited() == 0
+    assert flow.may_send()
+
+
+def test_answers_that_make_no_sense_are_ignored() -> None:
+    clock = Clock()
+    flow = Flow(clock)
+    flow.send()
+    flow.acknowledge(7)
+    assert flow.painted == 0
+    flow.acknowledge(1)
+    flow.acknowledge(1)
+    flow.acknowledge(0)
+    assert flow.painted == 1
