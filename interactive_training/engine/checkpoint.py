@@ -32,7 +32,7 @@ def save(saved: dict[str, Any], path: Path) -> None:
             os.fsync(file.fileno())
         os.replace(name, path)
     except BaseException:
-        os.unlink(name)
+        Path(name).unlink(missing_ok=True)
         raise
 
 
@@ -57,7 +57,7 @@ def load(path: Path) -> dict[str, Any]:
             f"{FORMAT}; update interactive-training."
         )
     try:
-        saved = torch.load(io.BytesIO(body), weights_only=True)
+        saved = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
         return saved | {name: Recipe(**saved[name]) for name in ("recipe", "in_force")}  # type: ignore[no-any-return]
     except RecipeError as error:
         raise CheckpointError(f"{path} holds a recipe that cannot be used: {error}") from None

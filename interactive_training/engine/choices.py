@@ -55,7 +55,9 @@ class Field:
 
     def _number(self, name: str, value: Any) -> float | int:
         if isinstance(value, str):
-            raise RecipeError(f"{name} is the text {value!r}; write it without quotes.")
+            raise RecipeError(
+                f"{name} is the text {value!r}; write a number {self.legal()}, without quotes."
+            )
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise RecipeError(f"{name} is {value!r}; write a number {self.legal()}.")
         if self.kind is int and not float(value).is_integer():

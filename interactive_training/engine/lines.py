@@ -18,6 +18,10 @@ from interactive_training.engine.recipe import Recipe
 from interactive_training.engine.task import Task
 
 
+# Names that a script with a surface uses itself.
+TAKEN = ("w", "p", "step", "loss", "optimizer", "scheduler", "torch", "nn")
+
+
 @dataclass(frozen=True)
 class Line:
     """The code of one stage, and the micro-batches of a group in which it runs.
@@ -37,24 +41,29 @@ def step_lines(
 
     `names` may give code to put in place of more expressions of the stages.
     """
-    names = {
-        **(names or {}),
+    known = {
         "run.device.type": f'"{device}"',
         "run.amp_dtype": f"torch.{recipe.amp}",
     }
     if task.is_surface:
-        names |= {"run.model()": f"{surface_name(task)}(w)", "run.model.parameters()": "[w]"}
-    if recipe.accumulate == 1 or task.is_surface:
-        names["run.groups"] = "(step + 1)"
+        known |= {"run.model()": f"{surface_name(task)}(w)", "run.model.parameters()": "[w]"}
+    if one_by_one(recipe, task):
+        known["run.groups"] = "(step + 1)"
+    known |= names or {}
     return [
-        Line(stage, when, code_of(stage, recipe, task, names)) for stage, when in placed(recipe)
+        Line(stage, when, code_of(stage, recipe, task, known)) for stage, when in placed(recipe)
     ]
 
 
+def one_by_one(recipe: Recipe, task: Task) -> bool:
+    """Whether every micro-batch is a group of its own."""
+    return recipe.accumulate == 1 or task.is_surface
+
+
 def surface_name(task: Task) -> str:
-    """What the function of a surface is called in code."""
+    """What the function of a surface is called in code, where other names are taken."""
     name: str = getattr(task.model.function, "__name__", "surface")
-    return name if name.isidentifier() else "surface"
+    return name if name.isidentifier() and name not in TAKEN else "surface"
 
 
 def code_of(stage: str, recipe: Recipe, task: Task, names: Mapping[str, str]) -> str:

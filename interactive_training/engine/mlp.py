@@ -16,8 +16,7 @@ class Residual(nn.Sequential):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return `x` plus what the block makes of it; shapes stay the same."""
-        changed: torch.Tensor = super().forward(x)
-        return x + changed
+        return x + super().forward(x)
 
 
 def xavier(model: nn.Module) -> None:

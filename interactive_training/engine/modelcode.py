@@ -1,38 +1,42 @@
-"""A model as code: constructor calls of torch's layers, and the source of the learner's classes."""
+"""A model as code: the constructor calls that make one like it."""
 
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable
-from typing import Any
 
+import torch
 from torch import nn
+
+from interactive_training.engine.definitions import source_of
 
 
 def model_code(model: nn.Module) -> str | None:
     """The expression that makes this model anew, or None when it cannot be told from the model.
 
     Layers of torch and stacks of them are told by their constructor calls; a class of the
-    learner's own by its name, if it can be made without arguments.
+    learner's own by its name, if it makes the same model without arguments.
     """
+    modules = [m for _, m in model.named_modules(remove_duplicate=False)]
+    owned = [p for m in modules for p in m.parameters(recurse=False)]
+    shared = len(set(modules)) < len(modules) or len(set(owned)) < len(owned)
+    stack = None if shared else stack_code(model)
+    return stack or own_code(model)
+
+
+def stack_code(model: nn.Module) -> str | None:
+    """The constructor calls of torch's layers and stacks of them, or None."""
     cls = type(model)
-    if isinstance(model, nn.Sequential) and cls.__init__ is nn.Sequential.__init__:
-        parts = [model_code(child) for child in model]
-        if None in parts or [name for name, _ in model.named_children()] != [
-            str(i) for i in range(len(parts))
-        ]:
-            return None
-        name = "nn.Sequential" if cls is nn.Sequential else cls.__name__
-        inside = "".join(textwrap.indent(f"{part},\n", "    ") for part in parts)
-        return f"{name}(\n{inside})"
-    if cls.__module__.startswith("torch.nn."):
-        return layer_code(model)
-    required = [
-        p
-        for p in list(inspect.signature(cls).parameters.values())
-        if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-    ]
-    return None if required or not class_sources(model) else f"{cls.__name__}()"
+    if model._forward_hooks or model._forward_pre_hooks:
+        return None
+    if not isinstance(model, nn.Sequential) or cls.__init__ is not nn.Sequential.__init__:
+        return layer_code(model) if cls.__module__.startswith("torch.nn.") else own_code(model)
+    numbered = [name for name, _ in model.named_children()] == [str(i) for i in range(len(model))]
+    parts = [stack_code(child) for child in model]
+    if None in parts or not numbered:
+        return None
+    name = "nn.Sequential" if cls is nn.Sequential else cls.__name__
+    inside = "".join(textwrap.indent(f"{part},\n", "    ") for part in parts)
+    return f"{name}(\n{inside})"
 
 
 def layer_code(layer: nn.Module) -> str | None:
@@ -59,37 +63,19 @@ def layer_code(layer: nn.Module) -> str | None:
     return f"nn.{type(layer).__name__}({', '.join(said)})"
 
 
-def class_sources(model: nn.Module) -> list[str]:
-    """The source of every class in the model that is not torch's, in order of first use."""
-    found: dict[type, str] = {}
-    for module in model.modules():
-        cls = type(module)
-        if not cls.__module__.startswith("torch.nn.") and cls not in found and not _height(cls):
-            try:
-                found[cls] = textwrap.dedent(inspect.getsource(cls)).strip()
-            except (OSError, TypeError):
-                continue  # typed at a prompt that keeps no source
-    return list(found.values())
-
-
-def _height(cls: type) -> bool:
-    return cls.__name__ == "Height" and cls.__module__.startswith("interactive_training.")
-
-
-def function_source(function: Callable[..., Any], name: str) -> str:
-    """The source of a function, or of a lambda as a function called `name`."""
+def own_code(model: nn.Module) -> str | None:
+    """The call of the learner's class, if it takes no arguments and makes such a model."""
+    cls = type(model)
+    if cls.__module__.startswith("torch.nn.") or source_of(cls) is None:
+        return None
     try:
-        text = textwrap.dedent(inspect.getsource(function)).strip()
-    except (OSError, TypeError):
-        return f"{name} = ...  # your function here"
-    if text.startswith("def "):
-        return text
-    try:
-        tree = ast.parse(text.rstrip(","))
-    except SyntaxError:
-        return f"{name} = ...  # your function here"
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Lambda):
-            arguments = ast.unparse(node.args)
-            return f"def {name}({arguments}):\n    return {ast.unparse(node.body)}"
-    return f"{name} = ...  # your function here"
+        with torch.random.fork_rng(devices=[]):
+            made = cls()
+    except Exception:
+        return None
+    return f"{cls.__name__}()" if str(made) == str(model) and shapes(made) == shapes(model) else None
+
+
+def shapes(model: nn.Module) -> dict[str, torch.Size]:
+    """The shapes of everything that a model's state holds."""
+    return {name: tensor.shape for name, tensor in model.state_dict().items()}

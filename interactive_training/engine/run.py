@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from interactive_training.engine import build, checkpoint, state
 from interactive_training.engine.choices import LOSSES, Field
-from interactive_training.engine.errors import BusyError, RecipeError, TaskError
+from interactive_training.engine.errors import BusyError, CheckpointError, RecipeError, TaskError
 from interactive_training.engine.feed import Feed
 from interactive_training.engine.measure import Step
 from interactive_training.engine.plan import Plan, plan
@@ -143,8 +143,7 @@ class Run:
                 field.check(value, "loss_options: ")
             if loss != task.loss:
                 try:
-                    output = task.output_of(task.data.inputs[:2])
-                    check_targets(loss, output, task.data.targets)
+                    check_targets(loss, task.answer, task.data.targets)
                 except TaskError as error:
                     raise RecipeError(str(error)) from None
             one_row = size == 1 or task.rows % size == 1
@@ -308,10 +307,20 @@ class Run:
         return state.capture(self)
 
     def restore(self, saved: dict[str, Any]) -> None:
-        """Go to a captured state of this task; history before it can no longer be rewound to."""
+        """Go to a captured state of this task; history before it can no longer be rewound to.
+
+        Raises CheckpointError, with the run as it was, if it is no whole state of this task.
+        """
         self.refuse_inside_a_step("restore")
         state.check(self, saved)
-        state.restore(self, saved)
+        before = state.capture(self)
+        try:
+            state.restore(self, saved)
+        except Exception as error:
+            state.restore(self, before)
+            raise CheckpointError(
+                f"the state is not whole ({type(error).__name__}: {error}); capture it again."
+            ) from error
         self.timeline = Timeline()
 
     def fork(self) -> "Run":
@@ -338,8 +347,7 @@ class Run:
         saved = checkpoint.load(Path(path))
         task = checkpoint.task_of(saved, task)
         run = cls(task, saved["in_force"], seed=saved["seed"], device=device)
-        state.check(run, saved)
-        state.restore(run, saved)
+        run.restore(saved)
         return run
 
     def place(self, weights: Any) -> None:

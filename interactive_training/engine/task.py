@@ -239,7 +239,7 @@ class Task:
             return 0
         if self.layers is not None:
             return outputs_for(self.data.targets)
-        return int(self.output_of(self.data.inputs[:2])[0].numel())
+        return int(self.answer[0].numel())
 
     def new_model(self, generator: torch.Generator) -> nn.Module:
         """A model to train: drawn from `generator` for a named task, else a copy of your own."""
@@ -269,13 +269,15 @@ class Task:
         for name, tensor in (*self.model.named_parameters(), *self.model.named_buffers()):
             if tensor.is_floating_point() and not torch.isfinite(tensor).all():
                 raise TaskError(f"{name} of the model holds NaN or infinity; initialize it anew.")
-        output = self.output_of(self.data.inputs[:2])
         for _part, (inputs, targets) in parts.items():
             if len(inputs):
-                check_targets(self.loss, output, targets)
+                check_targets(self.loss, self.answer, targets)
 
-    def output_of(self, inputs: torch.Tensor) -> torch.Tensor:
-        """What a copy of the model answers to a few rows, in eval mode and without gradients."""
+    @cached_property
+    def answer(self) -> torch.Tensor:
+        """What a copy of the model answers to two rows, in eval mode and without gradients."""
+        assert self.data is not None
+        inputs = self.data.inputs[:2]
         model = copied(self.model).eval()
         outside = OutsideStates(torch.Generator(), 0, torch.device("cpu"))
         with torch.no_grad(), outside.lent():

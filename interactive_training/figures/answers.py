@@ -114,7 +114,7 @@ class Regions:
         (left, bottom), (right, top) = low - margin, high + margin
         self.extent = (float(left), float(right), float(bottom), float(top))
         classes = int(labels.max()) + 1
-        colours = [to_rgb(getattr(style.LIGHT, name)) + (TINT,) for name in CLASS_ROLES[:classes]]
+        colours = [(*to_rgb(getattr(style.LIGHT, name)), TINT) for name in CLASS_ROLES[:classes]]
         self.image = ax.imshow(
             np.zeros(self.SHAPE),
             cmap=ListedColormap(colours),

@@ -1,4 +1,4 @@
-"""Curves over training steps: the loss of a run beside its ghost, and the length of its gradient."""
+"""Curves over training steps: the loss of a run beside its ghost, and its gradient's length."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from interactive_training.figures import style
 
 Floats = NDArray[np.float64]
 LABEL_GAP = 14  # pixels between the labels of two lines
+PIN_LANES = ("third", "fourth")
 MARKS = 6  # changes of the recipe that are named on the picture
 
 
@@ -71,8 +72,22 @@ class LossCurve:
         style.lane(self.you, "you")
         (self.diamonds,) = ax.plot([], [], animated=animated, linestyle="", marker="D")
         style.role(self.diamonds, "you").set_markersize(6)
+        self.pins = [style.lane(ax.plot([], [], animated=animated)[0], lane) for lane in PIN_LANES]
         self.marks = Marks(ax, animated)
-        self.labels = EndLabels(ax, {"you": "you", "ghost": "ghost", "before": "ghost"}, animated)
+        roles = {"you": "you", "ghost": "ghost", "before": "ghost"}
+        self.labels = EndLabels(ax, roles | {lane: lane for lane in PIN_LANES}, animated)
+        self.guess = style.role(
+            ax.text(
+                0.99,
+                0.05,
+                "",
+                ha="right",
+                transform=ax.transAxes,
+                fontsize=style.LABEL_SIZE,
+                animated=animated,
+            ),
+            "text",
+        )
 
     def show(
         self,
@@ -80,9 +95,14 @@ class LossCurve:
         *,
         ghost: Curve | None = None,
         before: Curve | None = None,
+        pins: Sequence[Curve] = (),
         marks: Sequence[tuple[int, str]] = (),
+        guess: str = "",
     ) -> None:
-        """Draw these curves; `marks` are the steps at which the recipe changed, with their words."""
+        """Draw these curves; `marks` are the steps at which the recipe changed, with their words.
+
+        `guess` is what the learner expected, which stays on the picture.
+        """
         draw(self.raw, zigzag(you))
         draw(self.you, you)
         draw(self.ghost, ghost or NOTHING)
@@ -95,7 +115,12 @@ class LossCurve:
             ends["ghost"] = ("unchanged", ghost.end)
         if before is not None:
             ends["before"] = ("before", before.end)
+        for number, (line, lane) in enumerate(zip(self.pins, PIN_LANES, strict=True)):
+            pin = pins[number] if number < len(pins) else NOTHING
+            draw(line, pin)
+            ends[lane] = (f"pin {number + 1}", pin.end)
         self.labels.show(ends)
+        self.guess.set_text(f"your guess: {guess}" if guess else "")
 
 
 class GradientNorm:
@@ -196,7 +221,7 @@ class Marks:
             step, words = newest[row] if row < len(newest) else (0, "")
             at = (step - left) / (right - left)
             text.set_text(words)
-            text.set_ha("left" if at < 0.75 else "right")
+            text.set_horizontalalignment("left" if at < 0.75 else "right")
             text.set_position((at + (0.008 if at < 0.75 else -0.008), 0.84 if row % 2 else 0.94))
 
 

@@ -60,17 +60,17 @@ SPANS: Mapping[str, tuple[float, float, bool]] = {
 }
 LABELS: Mapping[str, str] = {
     "lr": "learning rate",
-    "keep_grad": "kept of the old gradient",
+    "keep_grad": "kept",
     "set_to_none": "clear to None",
     "amp": "16-bit",
-    "grad": "record gradients",
+    "grad": "gradients",
     "mode": "mode",
-    "accumulate": "micro-batches a step",
-    "batch_size": "rows a micro-batch",
+    "accumulate": "micro-batches",
+    "batch_size": "rows of each",
     "clip_at": "clip at",
     "schedule_every": "moves every",
     "steps": "planned steps",
-    "validate_every": "look every (steps)",
+    "validate_every": "look every",
     "weight_decay": "weight decay",
 }
 MARKS: Mapping[str, Sequence[tuple[float, str]]] = {
@@ -167,13 +167,13 @@ def _drawer(line: str, recipe: Recipe, task: Task) -> tuple[list[Control], str]:
             return [
                 known("keep_grad", float, recipe.keep_grad),
                 known("set_to_none", bool, recipe.set_to_none),
-            ], "What is kept of the old gradient is added to the new one."
+            ], kept_words(recipe.keep_grad)
         case "forward":
             return [
                 of_choice("mode", recipe.mode, MODES),
                 of_choice("amp", recipe.amp, PRECISIONS),
                 known("grad", bool, recipe.grad),
-            ], "eval switches dropout off and freezes BatchNorm; it does not stop gradients."
+            ], "eval stops dropout, not gradients."
         case "loss":
             name = recipe.loss or task.loss
             row = LOSSES[name]
@@ -188,14 +188,14 @@ def _drawer(line: str, recipe: Recipe, task: Task) -> tuple[list[Control], str]:
                 known("accumulate", int, recipe.accumulate),
                 known("batch_size", int, recipe.batch_size or task.batch_size),
                 known("shuffle", bool, recipe.shuffle),
-            ], "backward adds to the gradients; several micro-batches make one larger batch."
+            ], "Gradients of all micro-batches add up."
         case "unscale":
-            return [], "Divides the gradients by float16's loss scale, so that clip sees them."
+            return [], "Divides gradients by the loss scale."
         case "clip":
             return [
                 of_choice("clip", recipe.clip, CLIPS),
                 known("clip_at", float, recipe.clip_at),
-            ], "norm shortens the whole gradient and keeps its direction; value does not."
+            ], "norm keeps the direction; value does not."
         case "step":
             row_of = OPTIMIZERS[recipe.optimizer]
             values = optimizer_values(recipe)
@@ -210,13 +210,13 @@ def _drawer(line: str, recipe: Recipe, task: Task) -> tuple[list[Control], str]:
             return [of_choice("optimizer", recipe.optimizer, list(OPTIMIZERS)), *own], row_of.notice
         case "validate":
             return [known("validate_every", int, recipe.validate_every or 20)], (
-                "Held-out rows, in eval mode, without gradients."
+                "Held-out rows, in eval mode."
             )
         case "schedule":
             chosen = recipe.schedule or "none"
             controls = [of_choice("schedule", chosen, ["none", *SCHEDULES])]
             if recipe.schedule is None:
-                return controls, "A schedule changes the learning rate as the steps go by."
+                return controls, "Changes the learning rate over time."
             row_of = SCHEDULES[recipe.schedule]
             every = of_choice("schedule_every", recipe.schedule_every, CADENCES)
             plateau = recipe.schedule == "ReduceLROnPlateau"
@@ -230,6 +230,15 @@ def _drawer(line: str, recipe: Recipe, task: Task) -> tuple[list[Control], str]:
 
 
 OPTIONS = "optimizer_options."
+
+
+def kept_words(kept: float) -> str:
+    """What it means to keep this share of the old gradient."""
+    if kept == 0:
+        return "What is kept is added to the new gradient."
+    if kept == 1:
+        return "Keeping all of it is the forgotten zero_grad."
+    return f"Keeping {number(kept)} of it has a name: momentum."
 
 
 def setup(task: Task, seed: int) -> list[Control]:
@@ -296,4 +305,8 @@ def read(text: str) -> Any:
     try:
         return ast.literal_eval(text.strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError):
+        pass
+    try:
+        return float(text)  # nan and inf, which Python writes as names
+    except ValueError:
         return text

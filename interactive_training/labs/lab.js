@@ -6,7 +6,10 @@ const PARTS = { top, code, words, question };
 function render({ model, el }) {
   const send = latestOnly((message) => model.send(message));
   const part = PARTS[model.get("part")](el, send);
-  const draw = () => part.draw(model.get("state"));
+  const draw = () => {
+    const state = model.get("state");
+    if (state.sent !== undefined) part.draw(state);
+  };
   const hear = (message) => part.hear && part.hear(message);
   model.on("change:state", draw);
   model.on("msg:custom", hear);
@@ -133,9 +136,7 @@ function slider(first, set) {
     make("label", { for: id }, first.label), make("div", { class: "it-slider" }, range), number.node,
     ...(first.marks?.length ? [marks] : []));
   for (const mark of first.marks ?? []) {
-    marks.append(button(mark.label, () => set(mark.at), {
-      style: `left: ${(100 * toPlace(mark.at)) / steps}%`, "aria-label": `set ${first.label} to ${mark.label}`,
-    }));
+    marks.append(button(mark.label, () => set(mark.at), { "aria-label": `set ${first.label} to ${mark.label}` }));
   }
   return {
     node,
@@ -234,7 +235,7 @@ function top(el, send) {
   const undo = button("Undo", () => send({ verb: "undo" }), { "data-key": "undo" });
   const pin = button("Pin", () => send({ verb: "pin" }), { class: "it-quiet", "data-key": "pin" });
   const reset = button("Reset", () => send({ verb: "reset" }), { class: "it-quiet", "data-key": "reset" });
-  const present = button("\u26F6", () => fullScreen(el), { class: "it-plain", "aria-label": "presenter mode", title: "Presenter mode" });
+  const present = button("", () => fullScreen(el), { class: "it-plain it-present", "aria-label": "presenter mode", title: "Presenter mode: full screen, large type" });
 
   el.append(
     make("div", { class: "it-head" }, asked, setup, panel),
@@ -254,7 +255,7 @@ function top(el, send) {
         pace.replaceChildren(...state.paces.map(([value, label]) => make("option", { value }, label)));
       pace.value = state.pace;
       undo.disabled = !state.undo;
-      setText(pin, state.pinned ? "Unpin" : "Pin");
+      setText(pin, state.pin);
       for (const [node, name] of [[pace, "pace"], [undo, "undo"], [pin, "pin"], [reset, "reset"], [setup, "setup"], [step, "step"]])
         node.style.display = state.hidden.includes(name) ? "none" : "";
       drawSetup(shape(state.controls), state.controls);
@@ -411,7 +412,7 @@ function words(el, send) {
 /* -- question: over the empty half of the picture ---------------------------------------------- */
 
 function question(el, send) {
-  const box = make("div", { class: "it-ask", role: "group", "aria-label": "a question before you run" });
+  const box = make("div", { class: "it-ask", role: "group", "aria-label": "a question before you run", hidden: true });
   const ask = make("p");
   const answers = make("div", { class: "it-answers" });
   box.append(ask, answers);
@@ -422,7 +423,8 @@ function question(el, send) {
   ], () => {});
   return {
     draw(state) {
-      el.style.display = state.open ? "" : "none";
+      box.hidden = !state.open;
+      if (!state.open) return;
       ask.replaceChildren(...state.text.split("`").map((piece, i) => (i % 2 ? make("code", {}, piece) : piece)));
       draw([state.answers], state);
     },

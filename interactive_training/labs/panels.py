@@ -21,7 +21,7 @@ from interactive_training.probes.precision import flushed_share
 from interactive_training.probes.shadow import Shadow
 
 UNSEEN = 24  # digits shown
-UPPER, LOWER = 200, 150  # pixels
+UPPER, LOWER = 200, 140  # pixels
 Marks = Sequence[tuple[int, str]]
 
 
@@ -47,9 +47,7 @@ class DigitAnswers:
         assert data is not None
         self.inputs = data.test_inputs[:UNSEEN]
         pixels = self.inputs.reshape(-1, 8, 8).double().numpy()
-        self.grid = DigitGrid(
-            ax, pixels, data.test_targets[:UNSEEN].numpy(), animated=animated
-        )
+        self.grid = DigitGrid(ax, pixels, data.test_targets[:UNSEEN].numpy(), animated=animated)
 
     def show(self, run: Run, shadow: Shadow | None) -> None:
         """Write the guesses of the present network."""
@@ -161,8 +159,10 @@ class Pictures:
             else GradientNorm(gradient, animated=animated)
         )
 
-    def show_loss(self, session: Session, marks: Marks) -> None:
-        """Draw the loss of the run, its ghost and the run before."""
+    def show_loss(
+        self, session: Session, marks: Marks, pins: Sequence[History] = (), guess: str = ""
+    ) -> None:
+        """Draw the loss of the run, its ghost, the run before, what is pinned, and the guess."""
         ghost, before = session.ghost_history, session.before
         raw = curve(session.history, "per_sample")
         you = curve(session.history, "average")
@@ -170,7 +170,9 @@ class Pictures:
             Curve(you.x, you.y, raw.low, raw.high),
             ghost=curve(ghost, "average") if ghost is not None else None,
             before=curve(before, "average") if before is not None and ghost is None else None,
+            pins=[curve(pin, "average") for pin in pins],
             marks=marks,
+            guess=guess,
         )
 
     def show_gradient(self, session: Session, marks: Marks) -> None:
@@ -230,11 +232,13 @@ class Panels:
         """All three."""
         return self.loss, self.seen, self.gradient
 
-    def show_curves(self, session: Session, marks: Marks) -> None:
+    def show_curves(
+        self, session: Session, marks: Marks, pins: Sequence[History], guess: str
+    ) -> None:
         """Bring the two curves up to date."""
         history = session.history
         with self.loss.lock:
-            self.pictures.show_loss(session, marks)
+            self.pictures.show_loss(session, marks, pins, guess)
             self.loss.grow(self.pictures.loss.ax, *reach(history, "average"))
         self.loss.update()
         with self.gradient.lock:

@@ -11,6 +11,10 @@ _HERE = Path(__file__).parent
 Handler = Callable[[dict[str, Any]], None]
 
 
+def _ignore(_: Any) -> None:
+    """What a closed part does with a late message."""
+
+
 class Part(anywidget.AnyWidget):
     """A part of a lab: "top", "code", "words" or "question".
 
@@ -50,7 +54,7 @@ class Part(anywidget.AnyWidget):
     def close(self) -> None:
         """Take the part off every page."""
         layout = self.layout
-        self._take = self._failed = lambda _: None
+        self._take, self._failed = _ignore, _ignore
         super().close()
         if layout is not None:
             layout.close()

@@ -4,25 +4,26 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
 import ipywidgets
 
+from interactive_training.engine.choices import named
 from interactive_training.engine.errors import RecipeError, TaskError
 from interactive_training.engine.history import History
+from interactive_training.engine.lines import step_lines
 from interactive_training.engine.prove import Proof, prove
 from interactive_training.engine.recipe import Recipe
 from interactive_training.engine.run import Run
 from interactive_training.engine.session import Session
 from interactive_training.engine.source import source
-from interactive_training.engine.task import TASKS, Task
+from interactive_training.engine.task import Task
 from interactive_training.labs import cells, codemenu, controls
 from interactive_training.labs.panels import Panels, static
 from interactive_training.labs.parts import Part
+from interactive_training.labs.statestring import LabState, StateStringError
 from interactive_training.probes import patterns
-from interactive_training.probes.shadow import Shadow
 
 QUESTION = "What happens when one line is missing?"
 PACE_NAMES = (
@@ -33,30 +34,20 @@ PACE_NAMES = (
     ("full", "full speed"),
 )
 RATES = {"digits": 0.05, "bowl": 0.15}  # learning rates that a task starts with
+ANSWERS = ("higher", "the same", "at guessing")
+PINS = 2
 HIDEABLE = ("pace", "undo", "pin", "reset", "setup", "step")
 WORDS_EVERY, ANSWERS_EVERY, TOP_EVERY = 0.4, 0.12, 0.1  # seconds
-
-
-@dataclass(frozen=True)
-class Question:
-    """A guess to make before a change: the words, the answers, and the lines left out afterwards.
-
-    `text` may hold code between backticks. `then` are the recipe fields that any answer sets.
-    """
-
-    text: str
-    answers: tuple[str, ...]
-    then: dict[str, Any]
-    until: int
 
 
 class TrainingLab:
     """A real training run with its code, to steer while it runs; the last line of a cell shows it.
 
     `task` is a Task or the name of a built-in one, `recipe` what to start with. The run trains to
-    step `until` when the lab comes on the screen, and stops there. `ask` puts a question over the
-    empty part of the picture; `hide` leaves out controls: "pace", "undo", "pin", "reset",
-    "setup", "step". Raises TaskError or RecipeError as Run does.
+    step `until` when the lab comes on the screen, and stops there. `ask` names a stage, such as
+    "zero_grad": the lab then asks, over the empty part of the picture, what happens without that
+    line, and any answer leaves it out and runs on. `hide` leaves out controls: "pace", "undo",
+    "pin", "reset", "setup", "step". Raises TaskError or RecipeError as Run does.
 
     `advance(n)` takes n steps in the calling cell; `run` and `history` are the run itself and
     its records. Nothing trains until a page shows the lab or a cell advances it.
@@ -73,7 +64,7 @@ class TrainingLab:
         seed: int = 1,
         until: int = 200,
         question: str = QUESTION,
-        ask: Question | None = None,
+        ask: str | None = None,
         hide: Sequence[str] = (),
         device: str = "auto",
     ) -> None:
@@ -82,6 +73,8 @@ class TrainingLab:
             raise ValueError(f"{unknown[0]!r} cannot be hidden; choose from {', '.join(HIDEABLE)}.")
         made = Task.named(task) if isinstance(task, str) else task
         recipe = recipe or Recipe(lr=RATES.get(made.name, 0.1))
+        if ask is not None:
+            named("the line to ask about", ask, recipe.stages)
         run = Run(made, recipe, seed=seed, device=device)
         self.question, self.ask, self.until = question, ask, until
         self.hide = tuple(hide)
@@ -91,7 +84,7 @@ class TrainingLab:
         self.proof: Proof | None = None
         self.proving = False
         self.guess = ""
-        self.pinned: History | None = None
+        self.pins: list[History] = []
         self.open_why = False
         self._begun = False
         self._watched = False
@@ -151,6 +144,68 @@ class TrainingLab:
         """Run the script in a process of its own and compare its losses with the run's."""
         return prove(self.run, self.history.column("loss").tolist(), self.history.first)
 
+    def to_string(self) -> str:
+        """The lab as a short string, from which `from_string` makes one in the same state.
+
+        Raises StateStringError for a task of your own, which a string cannot hold.
+        """
+        run = self.run
+        if not run.task.is_named:
+            raise StateStringError("a string cannot hold a task of your own; save the run instead.")
+        start = run.timeline.first_recipe or run.recipe
+        changes: list[tuple[int, dict[str, Any]]] = []
+        before = start
+        for change in run.timeline.changes:
+            if change.kind != "recipe":
+                raise StateStringError("a string cannot hold placed weights; save the run instead.")
+            plain = change.value.to_dict()
+            fields = {name: plain[name] for name in change.value.changed(before)}
+            changes.append((change.index, fields))
+            before = change.value
+        plain = start.to_dict()
+        recipe = {name: plain[name] for name in start.changed(Recipe())}
+        shown = {
+            "pace": self.session.pace,
+            "until": self.until,
+            "question": self.question,
+            "hide": list(self.hide),
+        }
+        options = dict(run.task.options)
+        return LabState(
+            run.task.name, options, run.seed, recipe, tuple(changes), run.index, shown
+        ).to_string()
+
+    @classmethod
+    def from_string(cls, text: str) -> "TrainingLab":
+        """The lab that a state string describes, trained to where it stood.
+
+        Raises StateStringError when the string is cut off, altered or of a newer version.
+        """
+        state = LabState.from_string(text)
+        shown = state.shown
+        try:
+            task = Task.named(state.task, **state.options)
+            lab = cls(
+                task,
+                Recipe(**state.recipe),
+                seed=state.seed,
+                until=int(shown.get("until", 200)),
+                question=str(shown.get("question", QUESTION)),
+                hide=[str(name) for name in shown.get("hide", ())],
+            )
+        except (TypeError, ValueError) as error:
+            raise StateStringError(f"the state string cannot be used: {error}") from None
+        for index, fields in state.changes:
+            lab.advance(max(0, index - lab.run.index))
+            lab.session.put("change", dict(fields))
+            if lab.session.refusal:
+                refusal = lab.session.refusal
+                lab.close()
+                raise StateStringError(f"the state string cannot be used: {refusal}")
+        lab.advance(max(0, state.index - lab.run.index))
+        lab.session.put("pace", str(shown.get("pace", "60")))
+        return lab
+
     def close(self) -> None:
         """End the worker and take the lab off every page."""
         self._closed = True
@@ -167,11 +222,10 @@ class TrainingLab:
         return f"TrainingLab({self.run.task.name!r}, step {self.run.index})"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data, metadata = self.root._repr_mimebundle_(**kwargs), {}
-        if isinstance(data, tuple):
-            data, metadata = data
+        data, metadata = _bundle(self.root, **kwargs)
         marks = self._marks()
-        data["image/png"] = b64encode(static(self.session, self._span(), marks)).decode()
+        picture = static(self.session, self._span(), marks)
+        data["image/png"] = b64encode(picture).decode()
         data["text/plain"] = repr(self)
         return data, {**metadata, "image/png": {"width": 848, "alt": self._sentence()}}
 
@@ -179,28 +233,40 @@ class TrainingLab:
 
     def _receive(self, message: dict[str, Any]) -> None:
         """One message of the browser, on whatever thread it comes."""
-        verb, name, value = message["verb"], message.get("name"), message.get("value")
-        if verb in ("play", "pause", "step", "undo", "rewind", "pace"):
-            if verb == "play":
-                self._begin()
-            self.session.start()
-            self.session.put(verb, value)
-        else:
-            {
-                "set": lambda: self._set(str(name), value),
-                "setup": lambda: self._set_up(str(name), value),
-                "tick": lambda: self._reorder_ticked(int(value)),  # type: ignore[call-overload]
-                "move": lambda: self._reorder(self.order.moved(*value)),  # type: ignore[misc]
-                "select": lambda: self._select(str(value)),
-                "add": lambda: self._add(str(value)),
-                "reset": lambda: self._reset(),
-                "pin": self._pin,
-                "copy": lambda: self.code.tell({"copy": self.source()}),
-                "prove": self._start_proof,
-                "why": self._turn_why,
-                "fix": self._apply_fix,
-                "answer": lambda: self._answered(int(value)),  # type: ignore[call-overload]
-            }[verb]()
+        value: Any = message.get("value")
+        match message["verb"]:
+            case "play" | "pause" | "step" | "undo" | "rewind" | "pace" as verb:
+                self._begun = True
+                self.session.start()
+                self.session.put(verb, value)
+            case "set":
+                self._set(message["name"], value)
+            case "setup":
+                self._set_up(message["name"], value)
+            case "tick":
+                self._tick(value)
+            case "move":
+                self._reorder(self.order.moved(*value))
+            case "select":
+                self.selected = value
+                self._show(everything=True)
+            case "add":
+                self._add(value)
+            case "reset":
+                self._reset()
+            case "pin":
+                self._pin()
+            case "copy":
+                self.code.tell({"copy": self.source()})
+            case "prove":
+                self._start_proof()
+            case "why":
+                self.open_why = not self.open_why
+                self._show(everything=True)
+            case "fix":
+                self._apply_fix()
+            case "answer":
+                self._answered(value)
 
     def _change(self, fields: dict[str, Any]) -> None:
         self.proof = None
@@ -210,7 +276,7 @@ class TrainingLab:
     def _set(self, name: str, value: Any) -> None:
         self._change(controls.change(self.run.recipe, name, value))
 
-    def _reorder_ticked(self, at: int) -> None:
+    def _tick(self, at: int) -> None:
         if at < 0:  # the line of the validation, which has no place among the stages
             self._change({"validate_every": None})
         else:
@@ -220,10 +286,6 @@ class TrainingLab:
         self.order = order
         self._change({"stages": order.stages})
 
-    def _select(self, line: str) -> None:
-        self.selected = line
-        self._show(everything=True)
-
     def _add(self, chip: str) -> None:
         _, fields, self.selected = codemenu.CHIPS[chip]
         stages = dict(self.order.lines)
@@ -232,8 +294,6 @@ class TrainingLab:
             self.order = self.order.ticked(at)
             fields = {**fields, "stages": self.order.stages}
         self._change(fields)
-        if chip == "amp":
-            self._new_panels()
 
     def _set_up(self, name: str, value: Any) -> None:
         old, seed = self.run.task, self.run.seed
@@ -270,7 +330,8 @@ class TrainingLab:
             time.sleep(0.005)
 
     def _pin(self) -> None:
-        self.pinned = None if self.pinned is not None else self.history.copy()
+        """Keep the present curve on the picture; a third press takes the pins off again."""
+        self.pins = [] if len(self.pins) == PINS else [*self.pins, self.history.copy()]
         self._show(everything=True)
 
     def _start_proof(self) -> None:
@@ -294,26 +355,19 @@ class TrainingLab:
 
         threading.Thread(target=work, name="interactive-training-proof", daemon=True).start()
 
-    def _turn_why(self) -> None:
-        self.open_why = not self.open_why
-        self._show(everything=True)
-
     def _apply_fix(self) -> None:
         if self._finding is not None and self._finding.fields:
             self._change(dict(self._finding.fields))
             self.session.put("play", None)
 
     def _answered(self, answer: int) -> None:
-        ask, self.ask = self.ask, None
-        if ask is not None and answer >= 0:
-            self.guess = ask.answers[answer]
+        stage, self.ask = self.ask, None
+        if stage is not None and answer >= 0:
+            self.guess = ANSWERS[answer]
             self.session.start()
-            self._change(ask.then)
-            self.session.put("play", ask.until)
+            self._change({"stages": tuple(s for s in self.run.recipe.stages if s != stage)})
+            self.session.put("play", self.run.index + self.until)
         self._show(everything=True)
-
-    def _begin(self) -> None:
-        self._begun = True
 
     def _seen(self, visible: bool) -> None:
         """A page shows the lab: let the worker run, and begin if nothing has begun yet."""
@@ -322,7 +376,7 @@ class TrainingLab:
         self._watched = True
         self.session.start()
         if not self._begun:
-            self._begin()
+            self._begun = True
             self.session.put("play", self.until)
 
     def _clicked(self, _axes: int, x: float, _y: float) -> None:
@@ -366,7 +420,7 @@ class TrainingLab:
                 if (self.run.in_force.amp == "float16") != self.panels.pictures.half:
                     self._new_panels()
                     return
-                self.panels.show_curves(self.session, self._marks())
+                self.panels.show_curves(self.session, self._marks(), self.pins, self.guess)
                 if everything or now >= self._due["answers"]:
                     self._due["answers"] = now + ANSWERS_EVERY
                     self.panels.show_answers(self.session)
@@ -400,18 +454,21 @@ class TrainingLab:
                 "pace": session.pace,
                 "paces": [list(pair) for pair in PACE_NAMES],
                 "undo": session.can_undo,
-                "pinned": self.pinned is not None,
+                "pin": "Unpin" if len(self.pins) == PINS else "Pin",
                 "hidden": list(self.hide),
             },
             again=again,
         )
-        waiting = self.ask is not None and self.run.index >= self.until and not session.playing
-        if self.ask is not None:
-            self.asked.show(
-                {"open": waiting, "text": self.ask.text, "answers": list(self.ask.answers)}
-            )
-        else:
-            self.asked.show({"open": False, "text": "", "answers": []})
+        self.asked.show(self._question(), again=again)
+
+    def _question(self) -> dict[str, Any]:
+        waiting = self.run.index >= self.until and not self.session.playing
+        if self.ask is None or not waiting:
+            return {"open": False, "text": "", "answers": []}
+        lines = step_lines(self.run.recipe, self.run.task, self.run.device.type)
+        code = next(line.code for line in lines if line.stage == self.ask)
+        text = f"Without `{code}`, {self.until} steps later accuracy will be:"
+        return {"open": True, "text": text, "answers": list(ANSWERS)}
 
     def _show_code(self, again: bool) -> None:
         recipe = self.run.recipe
@@ -489,9 +546,7 @@ class TrainingLab:
                 text, failed = f"Stopped: {finding.pattern}", True
         if session.refusal:
             text, failed = session.refusal, True
-        if self.guess:
-            text += f" Your guess: {self.guess}."
-        buttons = []
+        buttons: list[dict[str, Any]] = []
         if finding is not None:
             buttons.append({"label": "Why?", "verb": "why", "value": None})
             if finding.fields:
@@ -526,6 +581,12 @@ class TrainingLab:
                 found.append((change.index, words))
             before = change.value
         return found
+
+
+def _bundle(widget: Any, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A widget's own mime bundle; ipywidgets gives it with or without metadata."""
+    found = widget._repr_mimebundle_(**kwargs)
+    return found if isinstance(found, tuple) else (found, {})
 
 
 def said(old: Recipe, new: Recipe) -> str:

@@ -6,7 +6,7 @@
 // frame is laid out; the functions below read it in the same order.
 
 const ACK_DELAY = 36; // ms; longer than the 1/30 s between two frames, see flow.py
-const RESIZE_REST = 80; // ms without another change of width before Python draws anew
+const CHANGE_REST = 80; // ms without another change of width or theme before Python draws anew
 const ANSWER_TIMEOUT = 1000; // ms after which a drag message counts as lost
 const SPEECH_REST = 2000; // ms between two sentences for a screen reader
 const KEY_STEP = 0.01; // of the axes, for an arrow key; Shift makes it ten times as long
@@ -25,6 +25,7 @@ class View {
     this.model = model;
     this.name = crypto.getRandomValues(new Uint32Array(2)).join("-");
     this.visible = undefined; // unknown until the observer has spoken
+    this.width = 0;
     this.ground = { layout: 0, bitmap: null };
     this.loading = 0;
     this.number = 0; // of the frame on the canvas
@@ -76,7 +77,7 @@ class View {
         this.visible = entry.isIntersecting;
         this.report();
       }),
-      new MutationObserver(() => this.report()),
+      new MutationObserver(() => this.reportSoon()), // not at once: the page has no layout then
     ];
     this.observers[0].observe(this.root);
     this.observers[1].observe(this.root);
@@ -113,16 +114,17 @@ class View {
   }
 
   reportSoon() {
-    this.later("resize", RESIZE_REST, () => this.report());
+    this.later("change", CHANGE_REST, () => this.report());
   }
 
   // Tell Python the size, the theme and whether anyone can see this.
   report(always = false) {
     const width = this.root.clientWidth;
-    if (width < 50 || this.visible === undefined) return; // hidden, or not laid out yet
+    if (width >= 50) this.width = width; // less: hidden, as in a tab behind
+    if (!this.width || this.visible === undefined) return;
     const message = {
       kind: "view",
-      width,
+      width: this.width,
       density: window.devicePixelRatio,
       theme: document.body.dataset.jpThemeLight === "false" ? "dark" : "light",
       visible: this.onScreen(),

@@ -37,11 +37,12 @@ WAIT = 60_000  # ms; generous for two busy cores, and never slept through
 
 @dataclass(frozen=True)
 class Server:
-    """A running JupyterLab: its address, the folder it serves and its settings."""
+    """A running JupyterLab: its address, the folder it serves, its settings and kernels."""
 
     url: str
     folder: Path
     settings: Path
+    kernels: Path
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +80,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         try:
             url = f"http://127.0.0.1:{port}"
             _wait_for(url, process, home / "log")
-            yield Server(url, folder, settings)
+            yield Server(url, folder, settings, home / "data" / "kernels")
         finally:
             process.terminate()
             process.wait(timeout=30)
@@ -94,6 +95,25 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.1)
     pytest.fail(f"JupyterLab did not start. Its log ends with:\n{log.read_text()[-3000:]}")
+
+
+@pytest.fixture(scope="session")
+def kernel6(server: Server) -> str:
+    """The name of a kernel with ipykernel 6 in place of 7, installed once beside the package."""
+    place = ROOT / ".kernel6"
+    if not (place / "ipykernel").is_dir():
+        pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps")
+        subprocess.run([*pip, "--target", str(place), "ipykernel<7"], check=True)
+    folder = server.kernels / "ipykernel6"
+    folder.mkdir(parents=True)
+    spec = {
+        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "display_name": "ipykernel 6",
+        "language": "python",
+        "env": {"PYTHONPATH": os.pathsep.join([str(place), str(ROOT)])},
+    }
+    (folder / "kernel.json").write_text(json.dumps(spec))
+    return folder.name
 
 
 @pytest.fixture(scope="session")
@@ -117,17 +137,22 @@ class Notebook:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def run(self) -> None:
-        """Run every cell and wait until the kernel has finished them."""
+        """Run every cell, wait until the kernel has finished them, fail if one raised."""
         self.command("notebook:run-all-cells")
-        self.page.wait_for_function(
+        raised = self.page.wait_for_function(
             """() => {
                 const panel = window.jupyterapp.shell.currentWidget;
                 const cells = panel.content.widgets.filter((cell) => cell.model.type === "code");
-                return cells.every((cell) => cell.model.executionCount !== null
-                                          && cell.model.executionState !== "running");
+                const outputs = cells.flatMap((cell) => cell.model.outputs.toJSON());
+                const errors = outputs.filter((output) => output.output_type === "error");
+                if (errors.length) return errors[0].traceback.join("\\n");
+                const done = cells.every((cell) => cell.model.executionCount !== null
+                                                && cell.model.executionState !== "running");
+                return done ? "none" : false;
             }""",
             timeout=WAIT,
-        )
+        ).json_value()
+        assert raised == "none", raised
 
     def run_code(self, code: str) -> str:
         """Run `code` in the notebook's kernel beside its cells; return what it printed."""

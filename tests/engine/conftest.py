@@ -13,10 +13,19 @@ import torch
 SERVER = Path(__file__).with_name("script_server.py")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package", autouse=True)
+def one_thread() -> Iterator[None]:
+    """The same numbers on every machine, and no waiting for threads on a busy one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="package")
 def script_server() -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, str(SERVER), str(torch.get_num_threads())]
     pipe = subprocess.PIPE
+    command = [sys.executable, str(SERVER)]
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as server:
         yield server
         assert server.stdin is not None
@@ -40,6 +49,5 @@ def printed(script_server: subprocess.Popen[str]) -> Callable[[Path], list[float
 
 
 def last_words(said: str) -> list[float]:
-    """The last number of every line that starts with the number of a step."""
+    """The number at the end of every line that starts with the number of a step."""
     return [float(line.split()[-1]) for line in said.splitlines() if line[:1].isdigit()]
-

@@ -1,0 +1,123 @@
+"""The whole state of a lab as one short string: plain values, checked before anything is made."""
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from interactive_training.engine.errors import RecipeError
+from interactive_training.engine.recipe import FIELDS, Recipe
+
+PREFIX = "it1."
+LONGEST = 20_000  # characters of a string, and bytes of what it may unfold to
+STEPS = 100_000
+CHANGES = 1_000
+
+
+class StateStringError(ValueError):
+    """A state string that cannot be read; nothing was made from it."""
+
+
+@dataclass(frozen=True)
+class LabState:
+    """What a lab is made again from: the run from its start, with its changes at their steps.
+
+    `recipe` holds the fields that differ from the default recipe, `changes` pairs of a step and
+    the fields changed before it, `shown` how the lab is set up.
+    """
+
+    task: str
+    options: Mapping[str, Any]
+    seed: int
+    recipe: Mapping[str, Any]
+    changes: tuple[tuple[int, Mapping[str, Any]], ...]
+    index: int
+    shown: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_string(self) -> str:
+        """The state as letters, digits, "-" and "_"."""
+        text = json.dumps(vars(self), separators=(",", ":"))
+        return PREFIX + base64.urlsafe_b64encode(zlib.compress(text.encode(), 9)).decode()
+
+    @classmethod
+    def from_string(cls, text: str) -> "LabState":
+        """The state in a string; raises StateStringError in words for anything else."""
+        if not isinstance(text, str) or not text.startswith(PREFIX):
+            raise StateStringError(
+                f'a state string begins with "{PREFIX}"; copy the whole string, from a lab of '
+                "this version."
+            )
+        text = "".join(text.split())
+        if len(text) > LONGEST:
+            raise StateStringError(f"the state string is over {LONGEST} letters; copy it again.")
+        try:
+            packed = base64.b64decode(text.removeprefix(PREFIX), altchars=b"-_", validate=True)
+            unpacker = zlib.decompressobj()
+            plain = unpacker.decompress(packed, LONGEST)
+            if unpacker.unconsumed_tail or unpacker.unused_data or not unpacker.eof:
+                raise ValueError("cut off, or too large")
+            found = json.loads(plain)
+        except (ValueError, zlib.error, RecursionError):
+            raise StateStringError(
+                "the state string is cut off or altered; copy the whole string again."
+            ) from None
+        return cls._checked(found)
+
+    @classmethod
+    def _checked(cls, found: Any) -> "LabState":
+        shape: dict[str, type] = {
+            "task": str,
+            "options": dict,
+            "seed": int,
+            "recipe": dict,
+            "changes": list,
+            "index": int,
+            "shown": dict,
+        }
+        if not isinstance(found, dict) or set(found) != set(shape):
+            raise StateStringError("the state string is of another kind of lab; copy another one.")
+        for name, kind in shape.items():
+            if not isinstance(found[name], kind) or isinstance(found[name], bool):
+                raise StateStringError(
+                    f"{name} in the state string is not readable; copy it again."
+                )
+        if not 0 <= found["index"] <= STEPS or len(found["changes"]) > CHANGES:
+            raise StateStringError(
+                f"the state string asks for over {STEPS:,} steps or {CHANGES:,} changes; "
+                "use a shorter run."
+            )
+        changes = []
+        for item in found["changes"]:
+            if not (
+                isinstance(item, list)
+                and len(item) == 2
+                and isinstance(item[0], int)
+                and 0 <= item[0] <= found["index"]
+                and isinstance(item[1], dict)
+            ):
+                raise StateStringError(
+                    "a change in the state string is not readable; copy it again."
+                )
+            changes.append((item[0], item[1]))
+        for fields_ in (found["recipe"], *(fields_ for _, fields_ in changes)):
+            unknown = set(fields_) - FIELDS
+            if unknown:
+                raise StateStringError(
+                    f"the state string sets {sorted(unknown)[0]!r}, which no recipe has; "
+                    "it may be of a newer version."
+                )
+        try:
+            Recipe(**found["recipe"])
+        except RecipeError as error:
+            raise StateStringError(f"the state string holds a bad recipe: {error}") from None
+        return cls(
+            found["task"],
+            found["options"],
+            found["seed"],
+            found["recipe"],
+            tuple(changes),
+            found["index"],
+            found["shown"],
+        )
