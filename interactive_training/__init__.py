@@ -12,6 +12,7 @@ from interactive_training.engine.errors import (
 from interactive_training.engine.history import History
 from interactive_training.engine.loop import rewind, train, walk
 from interactive_training.engine.measure import Step
+from interactive_training.engine.prove import Proof, prove
 from interactive_training.engine.recipe import Recipe
 from interactive_training.engine.run import Run
 from interactive_training.engine.session import Session
@@ -23,6 +24,7 @@ __all__ = [
     "CheckpointError",
     "History",
     "NonFiniteError",
+    "Proof",
     "Recipe",
     "RecipeError",
     "Run",
@@ -33,6 +35,7 @@ __all__ = [
     "TaskError",
     "export",
     "first_difference",
+    "prove",
     "rewind",
     "source",
     "train",

@@ -126,13 +126,13 @@ def is_plain(value: Any) -> bool:
 
 
 def is_installed(thing: Any) -> bool:
-    """Whether a class or function comes with Python or an installed package, other than this."""
-    if thing.__module__.startswith("interactive_training."):
-        return False
+    """Whether a class or function comes with Python or a package, and so can be imported."""
     code = code_of(thing)
     module = sys.modules.get(thing.__module__)
     file = getattr(module, "__file__", None) if code is None else code.co_filename
-    return thing.__module__ in sys.builtin_module_names or (file or "").startswith(INSTALLED)
+    ours = thing.__module__.startswith("interactive_training.")
+    built_in = thing.__module__ in sys.builtin_module_names
+    return ours or built_in or (file or "").startswith(INSTALLED)
 
 
 def functions_of(thing: Any) -> list[FunctionType]:
@@ -192,19 +192,22 @@ def source_of(thing: Any, name: str = "") -> str | None:
         return None
     node = max(found, key=first_line)  # the innermost
     lines = text.splitlines()[first_line(node) - 1 : node.end_lineno]
-    return textwrap.dedent("\n".join(lines)).strip()
+    found_text = textwrap.dedent("\n".join(lines)).strip()
+    return found_text.replace(f"def {called}(", f"def {name or called}(", 1)
 
 
 def lambda_source(code: CodeType, nodes: list[ast.AST], name: str) -> str | None:
-    """A lambda as a function; its body tells it from others in the same line."""
+    """A lambda as a function; the place of its body tells it from others in the same line."""
     spot = next(((line, col) for line, _, col, end in code.co_positions() if end), (0, 0))
-    for node in nodes:
+    found = None
+    for node in nodes:  # outer ones first
         if isinstance(node, ast.Lambda) and node.lineno == code.co_firstlineno:
             body = node.body
-            end = (body.end_lineno or 0, body.end_col_offset or 0)
-            if (body.lineno, body.col_offset) <= spot < end:
-                return f"def {name}({ast.unparse(node.args)}):\n    return {ast.unparse(body)}"
-    return None
+            if (body.lineno, body.col_offset) <= spot < (body.end_lineno, body.end_col_offset):
+                found = node
+    if found is None:
+        return None
+    return f"def {name}({ast.unparse(found.args)}):\n    return {ast.unparse(found.body)}"
 
 
 def first_line(node: ast.ClassDef | ast.FunctionDef) -> int:

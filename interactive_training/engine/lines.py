@@ -17,7 +17,6 @@ from interactive_training.engine.plan import placed
 from interactive_training.engine.recipe import Recipe
 from interactive_training.engine.task import Task
 
-
 # Names that a script with a surface uses itself.
 TAKEN = ("w", "p", "step", "loss", "optimizer", "scheduler", "torch", "nn")
 
@@ -70,7 +69,10 @@ def code_of(stage: str, recipe: Recipe, task: Task, names: Mapping[str, str]) ->
     """The code of one stage, without indentation."""
     import libcst as cst
 
-    statements = fold(parsed(stage), {"recipe": recipe, "task": task})
+    known = {"recipe": recipe, "task": task}
+    if task.is_surface:
+        known["epoch_ends"] = True  # its one row is a whole epoch
+    statements = fold(parsed(stage), known)
     renamed = [statement.visit(_renamer()(recipe, names)) for statement in statements]
     return cst.Module(body=renamed).code.strip("\n")
 
@@ -127,6 +129,8 @@ def value_of(node: ast.expr, known: Mapping[str, Any]) -> Any:
             return getattr(known["recipe"], name)
         case ast.Attribute(ast.Attribute(ast.Name("run"), "task"), name):
             return getattr(known["task"], name)
+        case ast.Attribute(ast.Name("run"), name) if name in known:
+            return known[name]
         case ast.UnaryOp(ast.Not(), operand):
             return not value_of(operand, known)
         case ast.BoolOp(ast.And(), values):

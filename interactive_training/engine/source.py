@@ -180,7 +180,7 @@ def set_up(
         code.append(surface_start(run, start))
     elif not own:
         code += named_model(run)
-    if start is not None and not task.is_surface or own:
+    if (start is not None and not task.is_surface) or own:
         code.append(load_model(task.model))
     move = f'("{run.device.type}")' if run.device.type != "cpu" else ""
     if not task.is_surface:
@@ -192,7 +192,7 @@ def set_up(
         code += losses(run, recipe)
     code += stepping(run, recipe)
     if start is not None:
-        code += going_on(run, recipe, lines)
+        code += going_on(run, recipe, lines, defined)
     code += seen_early(recipe, lines, start)
     return "\n".join(code) + "\n"
 
@@ -338,7 +338,7 @@ def unusual(row: Choice, values: Mapping[str, Value]) -> dict[str, Value]:
     return {name: value for name, value in values.items() if value != torchs[name].default}
 
 
-def going_on(run: Run, recipe: Recipe, lines: list[Line]) -> list[str]:
+def going_on(run: Run, recipe: Recipe, lines: list[Line], defined: Definitions) -> list[str]:
     """The lines that put a captured state into what was just made."""
     parameters = '[("w", w)]' if run.task.is_surface else "model.named_parameters()"
     code = [f"for name, p in {parameters}:", '    p.grad = start["gradients"][name]']
@@ -351,6 +351,14 @@ def going_on(run: Run, recipe: Recipe, lines: list[Line]) -> list[str]:
         if "backward" not in order or {"unscale", "step"} & set(order[: order.index("backward")]):
             code.append("scaler.scale(torch.zeros(()))  # it has scaled before")
     code.append('torch.set_rng_state(start["random"])')
+    if may_use("random", run, defined):
+        code.append('version, words, gauss = start["outside"]["python"]')
+        code.append("random.setstate((version, tuple(words.tolist()), gauss))")
+    if may_use("numpy", run, defined):
+        code.append('keys, *rest = start["outside"]["numpy"]')
+        code.append('np.random.set_state(("MT19937", keys.numpy().astype("uint32"), *rest))')
+    if run.draws == "unknown" and run.device.type != "cpu":
+        code.append(f'torch.{run.device.type}.set_rng_state(start["outside"]["device"])')
     return code
 
 
@@ -392,7 +400,8 @@ def feed(run: Run, recipe: Recipe, lines: list[Line], start: Start | None) -> st
     found = extras(run, recipe, lines)
     yielded = ", ".join(["inputs[rows]", "targets[rows]", *found.values()])
     draw = f"torch.{'randperm' if recipe.shuffle else 'arange'}(len(inputs))"
-    order = "order" if start is None else "order[offset:]"
+    within_epoch = begun_epoch(run, start)
+    order = "order[offset:]" if within_epoch else "order"
     if recipe.accumulate == 1:
         body = f"for rows in {order}.split({size}):\n    yield {yielded}"
     else:
@@ -409,13 +418,18 @@ def feed(run: Run, recipe: Recipe, lines: list[Line], start: Start | None) -> st
     counter = ""
     if "groups" in found:
         counter = f"    groups = {0 if start is None else start['counters']['groups']}\n"
-    if start is None:
-        head = "def batches():"
-        epoch = f"order = {draw}\n{body}"
-    else:
+    if within_epoch:
         head = "def batches(order, offset):"
         epoch = f"{body}\norder, offset = {draw}, 0"
+    else:
+        head = "def batches():"
+        epoch = f"order = {draw}\n{body}"
     return f"\n\n{head}\n{counter}    while True:\n{indented(epoch, 2)}\n\n\n"
+
+
+def begun_epoch(run: Run, start: Start | None) -> bool:
+    """Whether the script begins in the middle of an epoch."""
+    return start is not None and start["feed"]["offset"] < run.task.rows
 
 
 def loop(run: Run, recipe: Recipe, lines: list[Line], steps: int, start: Start | None) -> str:
@@ -426,8 +440,8 @@ def loop(run: Run, recipe: Recipe, lines: list[Line], steps: int, start: Start |
         head = f"\nfor step in {span}:"
     else:
         names = "".join(f", {name}" for name in extras(run, recipe, lines))
-        batches = "batches()" if start is None else 'batches(start["order"], start["offset"])'
-        head = f"for step, (x, y{names}) in zip({span}, {batches}):"
+        place = 'start["order"], start["offset"]' if begun_epoch(run, start) else ""
+        head = f"for step, (x, y{names}) in zip({span}, batches({place})):"
     body: list[str] = []
     guard = EACH
     for line in lines:

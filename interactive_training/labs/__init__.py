@@ -1,5 +1,6 @@
 """The labs: controls, live pictures and code for one question each."""
 
+from interactive_training.labs.panels import picture
 from interactive_training.labs.training import TrainingLab
 
-__all__ = ["TrainingLab"]
+__all__ = ["TrainingLab", "picture"]

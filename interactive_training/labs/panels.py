@@ -1,13 +1,16 @@
 """The pictures of TrainingLab: the loss, what the network answers, and its gradient."""
 
 from collections.abc import Sequence
+from io import BytesIO
 from math import log
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from interactive_training.engine.history import History
 from interactive_training.engine.run import Run
@@ -272,8 +275,6 @@ def reach(history: History, column: str) -> tuple[list[float], list[float]]:
 
 def static(session: Session, steps: int, marks: Marks) -> bytes:
     """All three pictures as one PNG: light, on white, 1696 pixels wide."""
-    from io import BytesIO
-
     figure = Figure(figsize=(848 / 72, 380 / 72), dpi=144)
     loss = figure.add_axes((0.05, 0.56, 0.84, 0.37))
     seen = figure.add_axes((0.05, 0.06, 0.36, 0.34))
@@ -292,6 +293,21 @@ def static(session: Session, steps: int, marks: Marks) -> bytes:
     pictures.answers.show(run, shadow)
     style.apply(figure, style.LIGHT)
     figure.patch.set_facecolor("white")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    # A palette is enough for lines on white, and keeps notebooks a third of the size.
     made = BytesIO()
-    figure.savefig(made, format="png")
+    Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").quantize(96).save(made, "PNG")
     return made.getvalue()
+
+
+def picture(run: Run, history: History) -> Any:
+    """A still picture of a run and its history, as the lab draws it, for the end of a cell.
+
+    Loss and gradient norm by step, and what the network answers now.
+    """
+    from IPython.display import Image as Shown
+
+    session = Session(run)
+    session.history = history
+    return Shown(static(session, len(history), ()), width=848)

@@ -206,6 +206,14 @@ class TrainingLab:
         lab.session.put("pace", str(shown.get("pace", "60")))
         return lab
 
+    def _preview(self) -> Session:
+        """What a still picture shows: the run, or before its first step where it is about to go."""
+        if self.run.index:
+            return self.session
+        preview = Session(self.run.fork())
+        preview.advance(self.until)
+        return preview
+
     def close(self) -> None:
         """End the worker and take the lab off every page."""
         self._closed = True
@@ -223,8 +231,7 @@ class TrainingLab:
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data, metadata = _bundle(self.root, **kwargs)
-        marks = self._marks()
-        picture = static(self.session, self._span(), marks)
+        picture = static(self._preview(), self._span(), self._marks())
         data["image/png"] = b64encode(picture).decode()
         data["text/plain"] = repr(self)
         return data, {**metadata, "image/png": {"width": 848, "alt": self._sentence()}}

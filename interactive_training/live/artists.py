@@ -32,6 +32,7 @@ from numpy.typing import ArrayLike, NDArray
 Style = dict[str, Any]
 Points = NDArray[np.float64]
 
+EDGE = 1e-6  # fractions; rounding must not put a point on the edge outside
 FAR = 50.0  # fractions; canvases lose precision far outside, and no one sees it there
 _CAPS = {"butt": "butt", "projecting": "square", "round": "round"}
 _STEPS = {"steps": "pre", "steps-pre": "pre", "steps-mid": "mid", "steps-post": "post"}
@@ -51,8 +52,12 @@ class Place:
 
     def fractions(self, points: ArrayLike, transform: Transform) -> Points:
         """Return `points`, shape (n, 2), as fractions of the axes; NaN stays NaN."""
-        shown: Points = transform.transform(points)
-        shown = (shown - self.origin) / self.size
+        values = np.asarray(points, dtype=float)
+        holes = np.isnan(values)
+        if holes.any():  # a matrix would carry a NaN in y over to x, where a step may still end
+            values = np.where(holes, 1.0, values)
+        shown: Points = (transform.transform(values) - self.origin) / self.size
+        shown[holes] = np.nan
         np.minimum(shown, FAR, out=shown)
         return np.maximum(shown, -FAR, out=shown)
 
@@ -219,7 +224,7 @@ def text_block(text: Text, place: Place) -> list[bytes]:
     if isinstance(text, Annotation):
         text.update_positions(place.renderer)
     position = place.fractions([text.get_unitless_position()], text.get_transform())
-    letters = text.get_text().encode()
+    letters = b"" if _out_of_sight(text, place) else text.get_text().encode()
     return [position.astype("<f4").tobytes(), struct.pack("<I", len(letters)), padded(letters)]
 
 
@@ -283,6 +288,17 @@ def _numbers(values: Any) -> Points:
     if isinstance(values, np.ma.MaskedArray):
         values = np.ma.filled(values.astype(float), np.nan)
     return np.asarray(values, dtype=float)
+
+
+def _out_of_sight(text: Text, place: Place) -> bool:
+    """Whether `text` points to a place outside its axes; matplotlib then leaves it out."""
+    if not isinstance(text, Annotation):
+        return False
+    clip = text.get_annotation_clip()
+    if clip is False or (clip is None and text.xycoords != "data"):
+        return False
+    x, y = place.fractions([text.xy], place.ax.transData)[0]
+    return not (-EDGE <= x <= 1 + EDGE and -EDGE <= y <= 1 + EDGE)
 
 
 def _marked(line: Line2D) -> bool:

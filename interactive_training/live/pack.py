@@ -104,6 +104,12 @@ def items(figure: Figure) -> list[Item]:
     return found
 
 
+def _clipped(artist: Artist) -> bool:
+    """Whether `artist` ends at the edge of its axes: clipping is on and there is an edge."""
+    edge = artist.get_clip_box() or artist.get_clip_path()
+    return artist.get_clip_on() and edge is not None
+
+
 def _neighbours(one: Artist, other: Rectangle) -> bool:
     """Whether two rectangles that follow each other can share a block."""
     return (
@@ -128,7 +134,7 @@ def pack(
             place = places[part.axes] = Place(axes[part.axes], renderer)
         style = part.kind.style(part.artist)
         style["axes"] = part.axes
-        style["clip"] = part.first.get_clip_on()
+        style["clip"] = _clipped(part.first)
         styles.append(style)
         if part.first.get_visible() and place.ax.get_visible():
             blocks += part.kind.block(part.artist, place)

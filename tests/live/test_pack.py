@@ -48,7 +48,8 @@ def test_a_line_is_sent_as_fractions_of_its_axes(ax: Axes, read: Any) -> None:
     styles, blocks = read(ax)
     assert [style["kind"] for style in styles] == ["line"]
     np.testing.assert_allclose(blocks[0]["points"][[0, 2]], [[0, 0], [1, 1]], atol=1e-6)
-    assert np.isnan(blocks[0]["points"][1]).any()
+    assert blocks[0]["points"][1, 0] == 0.5
+    assert np.isnan(blocks[0]["points"][1, 1])
     assert blocks[0]["marked"].size == 0
     assert styles[0]["colour"] == css(line.get_color(), None)
 
@@ -171,6 +172,16 @@ def test_texts_in_data_and_axes_coordinates(ax: Axes, read: Any) -> None:
     assert styles[0]["colour"] == "rgba(255,0,0,1)"
     assert styles[0]["across"] == "right"
     assert styles[2]["size"] == 9
+
+
+def test_a_name_beside_the_axes_is_not_cut_off(ax: Axes, read: Any) -> None:
+    beside = {"xytext": (10, 0), "textcoords": "offset points", "animated": True}
+    ax.annotate("at the edge", (100, 10), **beside)
+    ax.annotate("outside", (101, 10), **beside)
+    ax.annotate("cut", (50, 1), clip_on=True, **beside)
+    styles, blocks = read(ax)
+    assert [style["clip"] for style in styles] == [False, False, True]
+    assert [block["letters"] for block in blocks] == ["at the edge", "", "cut"]
 
 
 def test_shapes(ax: Axes, read: Any) -> None:

@@ -1,0 +1,5 @@
+"""The teacher: facts that a notebook states and checks."""
+
+from interactive_training.exercises.facts import fact
+
+__all__ = ["fact"]

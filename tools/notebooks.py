@@ -1,0 +1,83 @@
+"""Run the notebooks and keep the outputs that belong in the repository.
+
+    python tools/notebooks.py notebooks/*.ipynb           runs them and writes them back
+    python tools/notebooks.py --check notebooks/*.ipynb   only says whether they are in order
+
+A cell tagged nbval-check-output keeps its outputs and execution count, since nbval compares them.
+A cell that shows a lab or a picture keeps that as one still picture. Every other cell keeps
+nothing, and no notebook keeps the state of widgets.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+COMPARED = "nbval-check-output"
+STILL = ("image/png", "text/plain")
+
+
+def normalized(notebook: Any) -> Any:
+    """The notebook with only what belongs in the repository, its cell ids numbered."""
+    notebook = nbformat.from_dict(notebook)
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number:02}"
+        if cell.cell_type != "code":
+            continue
+        tags = cell.metadata.get("tags", [])
+        cell.metadata = {"tags": tags} if tags else {}
+        if COMPARED in tags:
+            for output in cell.outputs:
+                output.pop("metadata", None) if output.output_type == "stream" else None
+            continue
+        cell.outputs = [still(output) for output in cell.outputs if "image/png" in data(output)]
+        if not cell.outputs:
+            cell.execution_count = None  # nbval wants a count wherever there is an output
+    return notebook
+
+
+def data(output: Any) -> dict[str, Any]:
+    """The representations of an output by type."""
+    found: dict[str, Any] = output.get("data", {})
+    return found
+
+
+def still(output: Any) -> Any:
+    """An output as one still picture with its words, which no kernel is needed for."""
+    kept = {kind: data(output)[kind] for kind in STILL if kind in data(output)}
+    size = output.metadata.get("image/png", {})
+    return nbformat.v4.new_output("display_data", kept, metadata={"image/png": size})
+
+
+def main() -> int:
+    """Run or check the notebooks named on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--check", action="store_true", help="only say whether they are in order")
+    parser.add_argument("notebooks", nargs="+", type=Path)
+    arguments = parser.parse_args()
+    wrong = 0
+    for path in arguments.notebooks:
+        notebook = nbformat.read(path, as_version=4)
+        if arguments.check:
+            if nbformat.writes(normalized(notebook)) + "\n" != path.read_text(encoding="utf-8"):
+                print(f"{path} holds what does not belong there; run tools/notebooks.py on it.")
+                wrong += 1
+            continue
+        from nbclient import NotebookClient
+
+        NotebookClient(
+            notebook, timeout=120, resources={"metadata": {"path": path.parent}}
+        ).execute()
+        path.write_text(nbformat.writes(normalized(notebook)) + "\n", encoding="utf-8")
+        print(f"{path}: run and written")
+    return wrong
+
+
+if __name__ == "__main__":
+    sys.exit(main())
