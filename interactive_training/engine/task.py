@@ -17,8 +17,7 @@ from interactive_training.engine.choices import LOSSES, Field, named
 from interactive_training.engine.errors import RecipeError, TaskError
 from interactive_training.engine.mlp import INITS, Layers
 from interactive_training.engine.randomness import FromGenerator, OutsideStates
-
-Surface = Callable[[torch.Tensor], torch.Tensor]
+from interactive_training.engine.surfaces import SURFACES, Surface
 
 
 class Height(nn.Module):
@@ -32,11 +31,6 @@ class Height(nn.Module):
     def forward(self) -> torch.Tensor:
         """The height of the surface at `w`, a scalar."""
         return self.function(self.w)
-
-
-def bowl(w: torch.Tensor) -> torch.Tensor:
-    """L(w) = w0^2 + 4 w1^2. Notice: plain SGD is stable up to lr 0.25 and fastest at 0.2."""
-    return w[0] ** 2 + 4 * w[1] ** 2
 
 
 @dataclass(frozen=True)
@@ -89,7 +83,6 @@ TASKS: Mapping[str, Named] = {
         "A wave with noise: no model gets below the noise's variance.",
     ),
 }
-SURFACES: Mapping[str, tuple[Surface, tuple[float, float]]] = {"bowl": (bowl, (3.0, 2.0))}
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,16 +105,16 @@ class Task:
         """A built-in task: "digits", "moons", "spirals", "circles", "xor", "blobs", "regression".
 
         Options of the network are those of `Layers` (depth, width, activation, init, dropout,
-        norm, residual), the others those of the set (such as noise and n); "bowl" takes none.
+        norm, residual), the others those of the set (such as noise and n). The names in SURFACES
+        are tasks too; "bowl" takes condition (1 or more) and angle (degrees), the others nothing.
         Raises TaskError for an unknown name or a bad option, with the nearest right one.
         """
         try:
             named("the task", name, (*TASKS, *SURFACES))
             if name in SURFACES:
-                if options:
-                    raise TaskError(f"{name} takes no options; see Task.surface for your own.")
-                function, start = SURFACES[name]
-                return replace(cls.surface(function, start), name=name)
+                found = SURFACES[name]
+                walked = cls.surface(found.shaped(name, options), found.start)
+                return replace(walked, name=name, options=dict(options))
             row = TASKS[name]
             of_layers = {item.name for item in fields(Layers)}
             of_set = set(inspect.signature(row.make).parameters)

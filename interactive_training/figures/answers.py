@@ -38,14 +38,13 @@ class DigitGrid:
             x, y = i % COLUMNS + 0.14, i // COLUMNS + 0.02
             image = ax.imshow(
                 digit,
-                cmap="gray_r",
                 vmin=0,
                 vmax=1,
                 extent=(x, x + 0.72, y + 0.64, y),
                 aspect="auto",
                 interpolation="nearest",
             )
-            style.role(image, "ghost")
+            style.role(image, "text")
             self.corners.append((x, y, x + 0.72, y + 0.64))
         ax.set(xlim=(0, COLUMNS), ylim=(rows, 0))
         self.frames = LineCollection([], linewidths=2, animated=animated)

@@ -15,8 +15,9 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.collections import Collection
-from matplotlib.colors import same_color
+from matplotlib.colors import LinearSegmentedColormap, same_color, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.layout_engine import LayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -187,6 +188,10 @@ class Margins(LayoutEngine):
         """Change margins by name: left, right, top, bottom, in pixels."""
         self._params.update(margins)
 
+    def scale(self, factor: float) -> None:
+        """Make every margin wider by `factor`."""
+        self._params = {name: margin * factor for name, margin in self._params.items()}
+
     def execute(self, fig: Figure) -> None:
         """Place the axes of `fig`; matplotlib calls this before it draws."""
         width, height = fig.get_size_inches() * 72
@@ -199,6 +204,22 @@ class Margins(LayoutEngine):
             right=max(1 - edge["right"] / width, left + 0.01),
             top=max(1 - edge["top"] / height, bottom + 0.01),
         )
+
+
+def enlarge(figure: Figure, factor: float) -> None:
+    """Make texts, lines and markers of `figure` larger by `factor`, for the last row of a room."""
+    for artist in _artists(figure):
+        if isinstance(artist, Text):
+            artist.set_fontsize(artist.get_fontsize() * factor)
+        elif isinstance(artist, Line2D):
+            artist.set_linewidth(artist.get_linewidth() * factor)
+            artist.set_markersize(float(artist.get_markersize()) * factor)
+    for ax in figure.axes:
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_tick_params(labelsize=TICK_SIZE * factor)
+    layout = figure.get_layout_engine()
+    if isinstance(layout, Margins):
+        layout.scale(factor)
 
 
 def apply(figure: Figure, theme: Theme) -> None:
@@ -269,7 +290,12 @@ def _paint_axis(axis: Axis, theme: Theme) -> None:
 
 def _paint(artist: Artist, colour: str) -> None:
     """Give `artist` one colour, in the way its class takes it."""
-    if isinstance(artist, Line2D):
+    if isinstance(artist, AxesImage):
+        # Ink on the page's own ground: what is 0 in the image lets the page through.
+        red, green, blue = to_rgb(colour)
+        ink = [(red, green, blue, opacity) for opacity in (0.0, 1.0)]
+        artist.set_cmap(LinearSegmentedColormap.from_list("ink", ink))
+    elif isinstance(artist, Line2D):
         hollow = artist.get_markerfacecolor() == "none"
         artist.set_color(colour)
         artist.set_markeredgecolor(colour)
@@ -302,6 +328,7 @@ __all__ = [
     "Theme",
     "apply",
     "article",
+    "enlarge",
     "lane",
     "role",
     "role_of",

@@ -17,6 +17,7 @@ function render({ model, el }) {
   return () => {
     model.off("change:state", draw);
     model.off("msg:custom", hear);
+    if (part.end) part.end();
   };
 }
 
@@ -235,6 +236,13 @@ function top(el, send) {
   const undo = button("Undo", () => send({ verb: "undo" }), { "data-key": "undo" });
   const pin = button("Pin", () => send({ verb: "pin" }), { class: "it-quiet", "data-key": "pin" });
   const reset = button("Reset", () => send({ verb: "reset" }), { class: "it-quiet", "data-key": "reset" });
+  const follow = () => {
+    const lab = el.closest(".it-lab");
+    const full = lab !== null && document.fullscreenElement === lab;
+    if (full !== presenting) send({ verb: "present", value: (presenting = full) });
+  };
+  let presenting = false;
+  document.addEventListener("fullscreenchange", follow);
   const present = button("", () => fullScreen(el), { class: "it-plain it-present", "aria-label": "presenter mode", title: "Presenter mode: full screen, large type" });
 
   el.append(
@@ -259,6 +267,9 @@ function top(el, send) {
       for (const [node, name] of [[pace, "pace"], [undo, "undo"], [pin, "pin"], [reset, "reset"], [setup, "setup"], [step, "step"]])
         node.style.display = state.hidden.includes(name) ? "none" : "";
       drawSetup(shape(state.controls), state.controls);
+    },
+    end() {
+      document.removeEventListener("fullscreenchange", follow);
     },
   };
 }

@@ -214,9 +214,12 @@ def limits(run: Run, loss: Axes, gradient: Axes, steps: int) -> None:
 
 
 class Panels:
-    """The live figures of one run, and what they need to be kept up to date."""
+    """The live figures of one run, and what they need to be kept up to date.
 
-    def __init__(self, run: Run, steps: int) -> None:
+    `large` makes the loss as large as a full screen allows, for a room.
+    """
+
+    def __init__(self, run: Run, steps: int, *, large: bool = False) -> None:
         figures = [Figure(layout=style.Margins()) for _ in range(3)]
         axes = [figure.add_subplot() for figure in figures]
         style.Margins.set(figures[1].get_layout_engine(), left=4, right=4, bottom=4)  # type: ignore[arg-type]
@@ -224,7 +227,10 @@ class Panels:
             style.Margins.set(figures[1].get_layout_engine(), left=36, bottom=22)  # type: ignore[arg-type]
         limits(run, axes[0], axes[2], steps)
         self.pictures = Pictures(run, *axes, animated=True)
-        self.loss = LiveFigure(figures[0], height=UPPER, label="loss per sample by step")
+        if large:
+            style.enlarge(figures[0], 2)
+        height = 3 * UPPER if large else UPPER
+        self.loss = LiveFigure(figures[0], height=height, label="loss per sample by step")
         self.seen = LiveFigure(figures[1], height=LOWER, label="what the network answers")
         self.gradient = LiveFigure(figures[2], height=LOWER, label="gradient norm by step")
         self.shadow = None if run.task.is_surface else Shadow(run)
@@ -310,4 +316,4 @@ def picture(run: Run, history: History) -> Any:
 
     session = Session(run)
     session.history = history
-    return Shown(static(session, len(history), ()), width=848)
+    return Shown(static(session, len(history), ()), width=848)  # type: ignore[no-untyped-call]

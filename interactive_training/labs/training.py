@@ -86,6 +86,7 @@ class TrainingLab:
         self.guess = ""
         self.pins: list[History] = []
         self.open_why = False
+        self.large = False
         self._begun = False
         self._watched = False
         self._closed = False
@@ -272,6 +273,9 @@ class TrainingLab:
                 self._show(everything=True)
             case "fix":
                 self._apply_fix()
+            case "present":
+                self.large = bool(value)
+                self._new_panels()
             case "answer":
                 self._answered(value)
 
@@ -399,7 +403,7 @@ class TrainingLab:
     # What the lab shows ---------------------------------------------------------------------------
 
     def _make_panels(self) -> None:
-        self.panels = Panels(self.run, self._span())
+        self.panels = Panels(self.run, self._span(), large=self.large)
         self.row.children = [self.panels.seen, self.panels.gradient]
         self.charts.children = [self.panels.loss, self.row, self.asked]
         self.panels.loss.on_view(self._seen)
@@ -548,7 +552,7 @@ class TrainingLab:
         session, finding = self.session, self._finding
         text, failed = self._sentence(), False
         if finding is not None:
-            text = f"{text} {finding.pattern[:1].upper()}{finding.pattern[1:]}"
+            text = f"{text} {finding.short}"
             if session.error is not None:
                 text, failed = f"Stopped: {finding.pattern}", True
         if session.refusal:

@@ -16,11 +16,15 @@ STUCK_AFTER = 150  # steps
 
 @dataclass(frozen=True)
 class Finding:
-    """A pattern with its numbers, the diagnosis, the fix in words, and the fix as recipe fields."""
+    """A pattern with its numbers, the diagnosis, the fix in words, and the fix as recipe fields.
+
+    `short` says the most telling number in a few words.
+    """
 
     pattern: str
     diagnosis: str
     fix: str
+    short: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -31,7 +35,7 @@ def of_error(error: Exception, recipe: Recipe) -> Finding:
             f"at step {error.step} the {error.tensor} was not finite.",
             f"the steps were too large; the run is back in its last finite state, {error.step}.",
             f"a learning rate ten times smaller, {recipe.lr / 10:.3g}.",
-            {"lr": recipe.lr / 10},
+            fields={"lr": recipe.lr / 10},
         )
     if isinstance(error, StepError):
         return Finding(f"step {error.step} could not be taken.", str(error), "change the lines.")
@@ -58,11 +62,13 @@ def of_curve(
     if collapsed or (dying and now > LEARNED * guessing):
         pattern = f"the loss fell to {best:.2f} and is {now:.2f}; guessing costs {guessing:.2f}."
         out = "zero_grad" not in recipe.stages
+        short = f"The loss fell to {best:.2f} and is {now:.2f}."
         if dying:
             diagnosis = (
                 f"{gone} of {units} units in hidden layer {(layer or 0) + 1} answer 0 to every "
-                "digit, so no gradient passes them, whatever you change now."
+                "row, so no gradient passes them, whatever you change now."
             )
+            short = f"{gone} of {units} units in layer {(layer or 0) + 1} are dead."
         elif out:
             diagnosis = (
                 f"gradients add up: their norm is {history.last('grad_norm'):.3g}, and every step "
@@ -71,12 +77,13 @@ def of_curve(
         else:
             diagnosis = "the steps became too large for what was learned to survive."
         fix = "rewind to before the change; putting the line back does not revive dead units."
-        return Finding(pattern, diagnosis, fix)
+        return Finding(pattern, diagnosis, fix, short)
     if len(history) > STUCK_AFTER and now > NEAR_GUESSING * guessing:
         return Finding(
             f"after {len(history)} steps the loss is {now:.2f}; guessing costs {guessing:.2f}.",
             f"the steps are too small to leave the start: lr is {recipe.lr:.3g}.",
             f"a learning rate five times larger, {recipe.lr * 5:.3g}.",
+            "It still guesses.",
             {"lr": recipe.lr * 5},
         )
     return None

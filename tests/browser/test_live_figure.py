@@ -68,12 +68,17 @@ def read_png(base64: str) -> np.ndarray:
 def different(one: np.ndarray, other: np.ndarray, density: int = 1) -> float:
     """The mean difference, 0 to 255, in the square of 12 CSS pixels where it is largest.
 
-    Edges that are smoothed in another way hardly count in a square; a missing word does.
+    A square may lie a pixel beside the other, since matplotlib rounds lines and letters to whole
+    pixels and the browser does not. A missing word or line is seen all the same.
     """
     side = 12 * density
     rows, columns = one.shape[0] // side, one.shape[1] // side
-    gap = np.abs(one - other).max(axis=2)[: rows * side, : columns * side]
-    return float(gap.reshape(rows, side, columns, side).mean(axis=(1, 3)).max())
+    best = np.full((rows, columns), 255.0)
+    for dy, dx in np.ndindex(3, 3):
+        moved = np.roll(other, (dy - 1, dx - 1), axis=(0, 1))
+        gap = np.abs(one - moved).max(axis=2)[: rows * side, : columns * side]
+        best = np.minimum(best, gap.reshape(rows, side, columns, side).mean(axis=(1, 3)))
+    return float(best.max())
 
 
 @pytest.mark.parametrize("density", [1, 2])

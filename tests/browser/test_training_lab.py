@@ -7,8 +7,6 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 if TYPE_CHECKING:
     from tests.browser.conftest import Notebook, OpenNotebook
 
@@ -16,6 +14,7 @@ LAB = "from interactive_training.labs import TrainingLab\nlab = TrainingLab({})\
 STEP = "(step) => Number(document.querySelector('.it-top')?.dataset.step) >= step"
 AT = "(step) => document.querySelector('.it-top')?.dataset.step === String(step)"
 PAUSED = "() => document.querySelector('.it-top')?.dataset.playing === 'false'"
+BACKGROUNDS = "() => [...document.querySelectorAll('.live-figure')].map((one) => one.dataset.background)"
 SAYS = "(words) => document.querySelector('.it-sentence')?.textContent.includes(words)"
 
 
@@ -57,7 +56,9 @@ def test_the_first_sixty_seconds(lab: OpenNotebook) -> None:
     assert 30 < right < 70
     assert guessing == 10
     page.wait_for_selector(".it-ask:not([hidden])")
-    assert "Without optimizer.zero_grad(), 200 steps later" in page.locator(".it-ask p").inner_text()
+    assert (
+        "Without optimizer.zero_grad(), 200 steps later" in page.locator(".it-ask p").inner_text()
+    )
     shot(notebook, "question")
 
     page.get_by_role("button", name="higher").click()
@@ -70,11 +71,9 @@ def test_the_first_sixty_seconds(lab: OpenNotebook) -> None:
     page.get_by_role("button", name="Why?").click()
     notebook.wait("() => document.querySelector('.it-why').textContent.includes('of 32 units')")
     shot(notebook, "why")
-    drawn = page.locator(".live-figure").first.get_attribute("data-background")
+    drawn = page.evaluate(BACKGROUNDS)
     notebook.theme("dark")
-    notebook.wait(
-        "(drawn) => document.querySelector('.live-figure').dataset.background !== drawn", drawn
-    )
+    notebook.wait(f"(drawn) => ({BACKGROUNDS})().every((now, i) => now !== drawn[i])", drawn)
     shot(notebook, "dark")
     notebook.theme("light")
 
@@ -107,6 +106,10 @@ def test_the_first_sixty_seconds(lab: OpenNotebook) -> None:
     assert "p.grad *= 0.9" in copied
     assert copied.startswith("# The recipe changed on the way")
     page.get_by_role("button", name="presenter mode").click()
-    notebook.wait("() => document.fullscreenElement !== null")
+    notebook.wait(
+        "() => document.fullscreenElement !== null"
+        " && document.querySelector('.live-figure').clientHeight === 600"
+        " && Number(document.querySelector('.live-figure').dataset.painted) > 0"
+    )
     shot(notebook, "presenter")
     assert notebook.errors == []

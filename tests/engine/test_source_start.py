@@ -115,7 +115,8 @@ def test_validations_keep_their_count_when_groups_become_single(
     tmp_path: Path, printed: Printed
 ) -> None:
     """After groups of two, the number of a group is not that of its micro-batch."""
-    plateau = {"schedule": "ReduceLROnPlateau", "schedule_options": {"patience": 0}}
+    cuts = {"patience": 0, "threshold": 0.5, "factor": 0.7}
+    plateau = {"schedule": "ReduceLROnPlateau", "schedule_options": cuts}
     run = Run(task_named("dropout"), Recipe(lr=0.5, accumulate=2, validate_every=3, **plateau))
     for _ in train(run, 10):
         pass
