@@ -24,24 +24,22 @@ def first_difference(run: Run, twin: Run) -> tuple[int, str, float] | None:
     runs = (run, twin)
     start = max(r.timeline.kept[0].index if r.timeline.kept else r.index for r in runs)
     end = min(r.index for r in runs)
-    if start > end:
-        start = end
+    start = min(start, end)
     copies = [again(r, start) for r in runs]
     todo = [[c for c in r.timeline.changes if c.index >= start] for r in runs]
     found = difference(*copies)
-    while found is None and copies[0].index <= end:
-        at = copies[0].index
+    if found is not None:
+        return (start, *found)
+    for at in range(start, end + 1):
         for one, changes in zip(copies, todo, strict=True):
             while changes and changes[0].index == at:
                 redo(one, changes.pop(0))
             if at < end:
                 advance(one, recorded=False)
         found = difference(*copies)
-        if at == end:
-            return None if found is None else (end, *found)
         if found is not None:
             return (at, *found)
-    return None if found is None else (start, *found)
+    return None
 
 
 def again(run: Run, index: int, *, changed: bool = False) -> Run:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from interactive_training.engine.definitions import source_of
+from interactive_training.engine.lines import literal
 
 
 def model_code(model: nn.Module) -> str | None:
@@ -57,9 +58,10 @@ def layer_code(layer: nn.Module) -> str | None:
             return None
         default = parameters[name].default
         if default is inspect.Parameter.empty:
-            said.append(repr(value))
+            alone = isinstance(value, tuple) and len(value) == 1
+            said.append(literal(value[0] if alone else value))
         elif value != default:
-            said.append(f"{name}={value!r}")
+            said.append(f"{name}={literal(value)}")
     return f"nn.{type(layer).__name__}({', '.join(said)})"
 
 
@@ -73,7 +75,8 @@ def own_code(model: nn.Module) -> str | None:
             made = cls()
     except Exception:
         return None
-    return f"{cls.__name__}()" if str(made) == str(model) and shapes(made) == shapes(model) else None
+    alike = str(made) == str(model) and shapes(made) == shapes(model)
+    return f"{cls.__name__}()" if alike else None
 
 
 def shapes(model: nn.Module) -> dict[str, torch.Size]:

@@ -169,19 +169,18 @@ def set_up(
     """The lines before the loop: data, model, loss, optimizer, schedule, scaler."""
     task = run.task
     own = not task.is_named and not task.is_surface
+    load = [] if task.is_surface else [load_model(task.model)]
     code: list[str] = []
     if start is not None or own:
         code.append('start = torch.load("start.pt", weights_only=True)')
     if own:
-        code += own_model(task.model)
+        code += own_model(task.model) + load
     if start is None:
         code += seeds(run, defined)
     if task.is_surface:
         code.append(surface_start(run, start))
     elif not own:
-        code += named_model(run)
-    if (start is not None and not task.is_surface) or own:
-        code.append(load_model(task.model))
+        code += named_model(run) + (load if start is not None else [])
     move = f'("{run.device.type}")' if run.device.type != "cpu" else ""
     if not task.is_surface:
         code += [f"model.to{move}"] * bool(move)
@@ -239,8 +238,10 @@ def own_model(model: nn.Module) -> list[str]:
         ]
     frozen = outermost(
         model,
-        lambda module: not any(p.requires_grad for p in module.parameters())
-        and any(True for _ in module.parameters()),
+        lambda module: (
+            not any(p.requires_grad for p in module.parameters())
+            and any(True for _ in module.parameters())
+        ),
     )
     resting = outermost(model, lambda module: not any(m.training for m in module.modules()))
     return [

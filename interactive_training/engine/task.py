@@ -242,7 +242,7 @@ class Task:
             return self.layers.build(self.data.inputs.shape[1], self.outputs)
 
     def targets_for(self, loss: str, targets: torch.Tensor, outputs: int) -> torch.Tensor:
-        """The targets in the form that `loss` takes: class numbers, or one-hot rows made of them."""
+        """The targets as `loss` takes them: class numbers, or one-hot rows made of them."""
         if not self.classes or LOSSES[loss].targets == "ids":
             return targets
         return nn.functional.one_hot(targets.long(), outputs).float()

@@ -79,7 +79,7 @@ class LossCurve:
         self.guess = style.role(
             ax.text(
                 0.99,
-                0.05,
+                0.93,
                 "",
                 ha="right",
                 transform=ax.transAxes,

@@ -26,7 +26,7 @@ from interactive_training.engine.recipe import (
     optimizer_values,
     schedule_values,
 )
-from interactive_training.engine.task import SURFACES, TASKS, Task
+from interactive_training.engine.task import TASKS, Task
 
 Control = dict[str, Any]
 
@@ -274,7 +274,7 @@ def described(task: Task, seed: int) -> str:
         hidden = [task.layers.width] * task.layers.depth
         sizes = "-".join(map(str, [task.data.inputs.shape[1], *hidden, task.outputs]))
         return f"{task.name}, MLP {sizes}, seed {seed}"
-    if task.name in SURFACES or task.is_surface:
+    if task.is_surface:
         return f"{task.name}, 2 weights"
     count = sum(p.numel() for p in task.model.parameters())
     return f"your {type(task.model).__name__}, {count:,} weights, seed {seed}"

@@ -24,7 +24,7 @@ from interactive_training.probes.precision import flushed_share
 from interactive_training.probes.shadow import Shadow
 
 UNSEEN = 24  # digits shown
-UPPER, LOWER = 200, 140  # pixels
+UPPER, LOWER, LARGE = 200, 140, 480  # pixels
 Marks = Sequence[tuple[int, str]]
 
 
@@ -229,7 +229,7 @@ class Panels:
         self.pictures = Pictures(run, *axes, animated=True)
         if large:
             style.enlarge(figures[0], 2)
-        height = 3 * UPPER if large else UPPER
+        height = LARGE if large else UPPER
         self.loss = LiveFigure(figures[0], height=height, label="loss per sample by step")
         self.seen = LiveFigure(figures[1], height=LOWER, label="what the network answers")
         self.gradient = LiveFigure(figures[2], height=LOWER, label="gradient norm by step")

@@ -244,7 +244,7 @@ class TrainingLab:
         value: Any = message.get("value")
         match message["verb"]:
             case "play" | "pause" | "step" | "undo" | "rewind" | "pace" as verb:
-                self._begun = True
+                self._begun = self._begun or verb in ("play", "step")
                 self.session.start()
                 self.session.put(verb, value)
             case "set":

@@ -14,7 +14,9 @@ LAB = "from interactive_training.labs import TrainingLab\nlab = TrainingLab({})\
 STEP = "(step) => Number(document.querySelector('.it-top')?.dataset.step) >= step"
 AT = "(step) => document.querySelector('.it-top')?.dataset.step === String(step)"
 PAUSED = "() => document.querySelector('.it-top')?.dataset.playing === 'false'"
-BACKGROUNDS = "() => [...document.querySelectorAll('.live-figure')].map((one) => one.dataset.background)"
+BACKGROUNDS = (
+    "() => [...document.querySelectorAll('.live-figure')].map((one) => one.dataset.background)"
+)
 SAYS = "(words) => document.querySelector('.it-sentence')?.textContent.includes(words)"
 
 
@@ -108,7 +110,7 @@ def test_the_first_sixty_seconds(lab: OpenNotebook) -> None:
     page.get_by_role("button", name="presenter mode").click()
     notebook.wait(
         "() => document.fullscreenElement !== null"
-        " && document.querySelector('.live-figure').clientHeight === 600"
+        " && document.querySelector('.live-figure').clientHeight === 480"
         " && Number(document.querySelector('.live-figure').dataset.painted) > 0"
     )
     shot(notebook, "presenter")

@@ -1,4 +1,4 @@
-"""Tasks of every kind that the engine's tests train: built-in ones, surfaces, models of one's own."""
+"""Tasks of every kind for the engine's tests: built-in ones, surfaces, models of one's own."""
 
 from __future__ import annotations
 
@@ -113,5 +113,4 @@ TASKS: dict[str, Callable[[], Task]] = {
         Net().double(), rows()[0].double(), rows()[1], validation=(rows()[0].double(), rows()[1])
     ),
 }
-MIXED = ("digits", "dropout", "batchnorm", "residual", "regression", "lambda", "sequential", "draws")
 task_named = cache(lambda name: TASKS[name]())

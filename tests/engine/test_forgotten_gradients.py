@@ -27,13 +27,9 @@ def pair(kept: Recipe, momentum: Recipe, *, first: int = 0) -> tuple[Run, Run]:
 
 @pytest.mark.parametrize("share", [0.5, 0.9, 1.0])
 def test_a_kept_gradient_is_momentum(share: float) -> None:
-    kept, momentum = pair(
-        replace(SLOW, keep_grad=share), replace(SLOW, momentum=share), first=0
-    )
+    kept, momentum = pair(replace(SLOW, keep_grad=share), replace(SLOW, momentum=share), first=0)
     assert same_weights(kept, momentum)
-    for p, buffer in zip(
-        kept.model.parameters(), momentum.optimizer.state.values(), strict=True
-    ):
+    for p, buffer in zip(kept.model.parameters(), momentum.optimizer.state.values(), strict=True):
         assert p.grad is not None and same_bits(p.grad, buffer["momentum_buffer"])
 
 
@@ -94,9 +90,7 @@ def test_float16_divides_the_kept_gradient_by_the_scale() -> None:
     take(fresh, 2)
     take(run, 1)
     assert run.scaler.get_scale() == 65536.0
-    for p, clean, old in zip(
-        run.model.parameters(), fresh.model.parameters(), before, strict=True
-    ):
+    for p, clean, old in zip(run.model.parameters(), fresh.model.parameters(), before, strict=True):
         assert p.grad is not None and clean.grad is not None
         torch.testing.assert_close(p.grad, clean.grad + old / 65536, rtol=1e-2, atol=1e-6)
 
@@ -155,9 +149,7 @@ HARMFUL = [
 def test_zero_grad_may_stand_anywhere_between_step_and_backward(
     set_to_none: bool, accumulate: int
 ) -> None:
-    usual = Recipe(
-        optimizer="AdamW", lr=0.01, clip="norm", clip_at=0.1, accumulate=accumulate
-    )
+    usual = Recipe(optimizer="AdamW", lr=0.01, clip="norm", clip_at=0.1, accumulate=accumulate)
     runs = {
         stages: Run(small(), replace(usual, stages=stages, set_to_none=set_to_none))
         for stages in HARMLESS + HARMFUL

@@ -168,9 +168,7 @@ def test_unscale_after_step_runs_silently_wrong() -> None:
     """From the second step on the weights move by gradients 65,536 times too long."""
     task = small()
     wrong = Run(task, ordered("zero_grad", "forward", "backward", "step", "unscale", base=FP16))
-    right = Run(
-        task, ordered("zero_grad", "forward", "backward", "unscale", "step", base=FP16)
-    )
+    right = Run(task, ordered("zero_grad", "forward", "backward", "unscale", "step", base=FP16))
     runs = (wrong, right)
     start = [weights(run) for run in runs]
     take(wrong, 1)

@@ -1,4 +1,4 @@
-"""The script that a run shows is the run: on its own, it prints the same losses, to the last bit."""
+"""The script that a run shows is the run: on its own, it prints the same losses, bit for bit."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ from tests.engine.pairwise import pairwise
 
 Printed = Callable[[Path], list[float]]
 STEPS = 25
-MIXED = ("digits", "dropout", "batchnorm", "residual", "regression", "lambda", "sequential", "draws")
+MIXED = (
+    *("digits", "dropout", "batchnorm", "residual", "regression"),
+    *("lambda", "sequential", "draws"),
+)
 
 # Recipes ----------------------------------------------------------------------------------------
 
@@ -178,7 +181,6 @@ def test_the_script_prints_the_losses_of_the_run(
         recipe = recipe_of(case)
         run = Run(task_named(task), recipe, seed=number)
         check(run, tmp_path / str(number), printed)
-
 
 
 @pytest.mark.parametrize("task", sorted(set(TASKS) - set(MIXED)))

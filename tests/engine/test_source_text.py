@@ -21,7 +21,7 @@ from tests.engine.examples import Sized, own, rows, task_named
 
 Printed = Callable[[Path], list[float]]
 
-DEFAULT = '''\
+DEFAULT = """\
 import torch
 from torch import nn
 
@@ -55,9 +55,9 @@ for step, (x, y) in zip(range(200), batches()):
     loss.backward()
     optimizer.step()
     print(step, loss.item())
-'''
+"""
 
-HALF = '''\
+HALF = """\
     optimizer.zero_grad()
     with torch.autocast("cpu", dtype=torch.float16):
         output = model(x)
@@ -68,7 +68,7 @@ HALF = '''\
     scale = scaler.get_scale()
     scaler.step(optimizer)
     scaler.update()
-'''
+"""
 
 BOWL = '''\
 import torch

@@ -17,7 +17,8 @@ from matplotlib.patches import Circle
 from matplotlib.path import Path
 
 from interactive_training.live import pack
-from interactive_training.live.artists import FAR, css, svg_path
+from interactive_training.live.artists import FAR
+from interactive_training.live.encode import css, svg_path
 
 Decode = Callable[[bytes, dict[str, Any]], dict[str, Any]]
 

@@ -1,0 +1,226 @@
+"""Whole paths over a surface: the real optimizer, through the package's one training loop."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf, isfinite
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from interactive_training.engine.errors import RecipeError, StepError, TaskError
+from interactive_training.engine.loop import train
+from interactive_training.engine.recipe import Recipe
+from interactive_training.engine.run import Run
+from interactive_training.engine.surfaces import Point, Surface
+from interactive_training.engine.task import Height, Task
+
+Floats = NDArray[np.float64]
+
+# Each number of a weight moves by itself, so that many starts can be walked as one tensor.
+ELEMENTWISE = frozenset(
+    "SGD RMSprop Adagrad Adadelta Adam AdamW Adamax NAdam RAdam ASGD Rprop".split()
+)
+
+
+@dataclass(frozen=True)
+class Path:
+    """Where a run went: `points` (n + 1, 2) with its start, and the `heights` (n + 1,) of all.
+
+    It is shorter than the `steps` that were asked for where a number was not finite any more, or
+    where `stopped` says why in words.
+    """
+
+    points: Floats
+    heights: Floats
+    steps: int
+    stopped: str = ""
+
+    @property
+    def taken(self) -> int:
+        """The number of steps whose end is known."""
+        return len(self.points) - 1
+
+    @property
+    def end(self) -> Point:
+        """The last point."""
+        return float(self.points[-1, 0]), float(self.points[-1, 1])
+
+    def leaves(self, box: tuple[Point, Point]) -> int | None:
+        """The first step from which on the path stays outside `box`, or None if it ends inside."""
+        low, high = np.transpose(box)
+        inside = ((self.points >= low) & (self.points <= high)).all(1)
+        if self.taken == self.steps and inside[-1]:
+            return None
+        if self.stopped and inside[-1]:
+            return None
+        return int(np.flatnonzero(inside)[-1]) + 1 if inside.any() else 0
+
+    def below(self, height: float) -> int | None:
+        """The first step after which the path stays below `height`, or None."""
+        above = np.flatnonzero(~(self.heights < height))
+        first = int(above[-1]) + 1 if len(above) else 0
+        return first if first < len(self.heights) and self.taken == self.steps else None
+
+
+def path(
+    function: Surface,
+    start: Point,
+    recipe: Recipe,
+    steps: int,
+    *,
+    scale: float = 1.0,
+    seconds: float = inf,
+) -> Path:
+    """The path of one run of `steps` steps from `start`; `scale` multiplies every gradient.
+
+    After `seconds` it stops where it is, and says so. Raises TaskError when the surface cannot be
+    walked from `start`, RecipeError when the recipe does not suit a surface.
+
+    Notice: a path that diverges ends where its numbers stop being finite; that is no error.
+    """
+    run = Run(Task.surface(scaled(function, scale), start), recipe)
+    weights: Any = run.model.w
+    points, heights = [weights.detach().clone()], []
+    stopped, began = "", time.monotonic()
+    try:
+        for _ in train(run, steps, record=False):
+            points.append(weights.detach().clone())
+            heights.append(run.loss)
+            if time.monotonic() - began > seconds:
+                each = (time.monotonic() - began) / len(heights)
+                if len(heights) < steps:
+                    stopped = f"a step takes {1e3 * each:.0f} ms: stopped after {len(heights)}"
+                break
+    except StepError as error:
+        cause = error.__cause__
+        stopped = f"step {len(heights)} raised {type(cause).__name__}: {cause}"
+    if not stopped:
+        with torch.no_grad():
+            heights.append(run.model())
+    else:
+        points = points[: len(heights)] or points
+        heights = heights[: len(points)]
+    found = torch.stack(points).numpy()
+    high = torch.stack([torch.as_tensor(height) for height in heights]).double().numpy() / scale
+    good = np.isfinite(found).all(1)
+    known = len(found) if good.all() else int(np.argmin(good))
+    return Path(found[:known], high[:known], steps, stopped)
+
+
+class Walkers(nn.Module):
+    """Many points on one surface as one weight of shape (2, N); its output is their summed height.
+
+    The gradient of a sum holds each point's own gradient, so that an optimizer that treats every
+    number by itself takes each point as it would take it alone.
+    """
+
+    def __init__(self, function: Surface, starts: torch.Tensor) -> None:
+        super().__init__()
+        self.w = nn.Parameter(starts.detach().double().clone())
+        self.function = function
+
+    def forward(self) -> torch.Tensor:
+        """The sum of all heights."""
+        return heights_of(self.function, self.w).sum()
+
+
+def cloud(
+    function: Surface,
+    starts: Sequence[Point] | Floats,
+    recipe: Recipe,
+    steps: int,
+    *,
+    scale: float = 1.0,
+) -> Floats:
+    """Where N runs from `starts` (N, 2) are after `steps` steps, (N, 2): one run for all of them.
+
+    Raises RecipeError for what joins the numbers of a weight, since no start would then move as
+    it does alone, and TaskError when the surface cannot be computed at many points at once.
+    """
+    if recipe.optimizer not in ELEMENTWISE:
+        raise RecipeError(
+            f"{recipe.optimizer} moves all numbers of a weight together, so the starts of a cloud "
+            "would pull at each other; take one start."
+        )
+    if recipe.clip == "norm":
+        raise RecipeError(
+            "clipping by norm would join the gradients of all starts; clip by value or not at all."
+        )
+    points = torch.as_tensor(np.array(starts, dtype=float)).reshape(-1, 2).T.contiguous()
+    model = Walkers(scaled(function, scale), points)
+    try:
+        heights_of(function, points[:, :2])
+    except Exception as error:
+        raise TaskError(
+            f"the surface cannot be computed at many points at once ({type(error).__name__}: "
+            f"{error}); compute it from w[0] and w[1] without if and float()."
+        ) from error
+    run = Run(Task("cloud", model), recipe)
+    for _ in train(run, steps, record=False):
+        pass
+    weights: Any = run.model.w
+    return np.array(weights.detach().T)
+
+
+def scaled(function: Surface, scale: float) -> Surface:
+    """The surface with every height, and so every gradient, `scale` times as large."""
+    if scale == 1:
+        return function
+
+    def scaled_surface(w: torch.Tensor) -> torch.Tensor:
+        return scale * function(w)
+
+    return scaled_surface
+
+
+def heights_of(function: Surface, w: torch.Tensor) -> torch.Tensor:
+    """The heights (N,) at many points, `w` of shape (2, N), whatever shape the function expects."""
+    if function.__module__ == Height.__module__.replace("task", "surfaces"):
+        return function(w)
+    found: torch.Tensor = torch.vmap(function, in_dims=1)(w)
+    return found
+
+
+def plane(function: Surface, box: tuple[Point, Point], cells: int = 90) -> tuple[Floats, ...]:
+    """The surface over a box: `x` (cells,), `y` (3/4 cells,) and heights (len(y), len(x)).
+
+    A function that only takes one point at a time is asked at fewer points, for half a second.
+    Raises TaskError when it cannot be asked at all.
+    """
+    (left, right), (bottom, top) = box
+    x = np.linspace(left, right, cells)
+    y = np.linspace(bottom, top, max(2, 3 * cells // 4))
+    grid = torch.as_tensor(np.stack(np.meshgrid(x, y))).reshape(2, -1)
+    try:
+        with torch.no_grad():
+            return x, y, heights_of(function, grid).double().reshape(len(y), len(x)).numpy()
+    except Exception:
+        return _plane_by_points(function, box, cells)
+
+
+def _plane_by_points(function: Surface, box: tuple[Point, Point], cells: int) -> tuple[Floats, ...]:
+    began = time.monotonic()
+    centre = torch.tensor(np.mean(box, axis=1))
+    with torch.no_grad():
+        try:
+            float(function(centre))
+            each = time.monotonic() - began
+            cells = int(min(cells, max(8.0, (0.5 / max(each, 1e-6)) ** 0.5)))
+            x = np.linspace(*box[0], cells)
+            y = np.linspace(*box[1], cells)
+            rows = [[float(function(torch.tensor([a, b]))) for a in x] for b in y]
+        except Exception as error:
+            raise TaskError(
+                f"the surface raised {type(error).__name__} ({error}); mend the function or "
+                "show another part of it."
+            ) from error
+    return x, y, np.array(rows)
+
+
+def finite(point: Sequence[float]) -> bool:
+    """Whether a point is two finite numbers."""
+    return len(point) == 2 and all(isfinite(part) for part in point)

@@ -1,0 +1,403 @@
+"""TrainingLab without a browser: what the learner does, what is refused, and what is sent."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from interactive_training import Recipe, Task, first_difference, source
+from interactive_training.labs import TrainingLab, cells
+from interactive_training.labs.statestring import LabState, StateStringError
+from tests.labs.conftest import Labs, hear, looked_at, widgets
+
+
+def until(done: Any, seconds: float = 10) -> None:
+    """Wait for the worker, by condition."""
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end, "the worker did not get there"
+        time.sleep(0.002)
+
+
+def tick(lab: TrainingLab, stage: str) -> None:
+    hear(lab, "tick", value=[name for name, _ in lab.order.lines].index(stage))
+
+
+def test_it_opens_without_training(make: Labs) -> None:
+    lab = make("digits")
+    assert lab.run.index == 0
+    assert not lab.session.alive
+    assert lab.words.state["text"] == "Nothing has happened yet: press Run."
+    assert [line["stage"] for line in lab.code.state["lines"]] == [
+        "zero_grad",
+        "forward",
+        "forward",
+        "backward",
+        "step",
+    ]
+    assert lab.top.state["setup"] == "digits, MLP 64-32-32-10, seed 1"
+
+
+def test_a_page_starts_it_and_it_stops_where_it_should(make: Labs) -> None:
+    lab = make("digits", until=30)
+    hear(lab, "pace", value="full")
+    looked_at(lab)
+    until(lambda: lab.run.index == 30 and not lab.session.playing)
+    until(lambda: lab.words.state["text"].startswith("Step 30:"))
+    assert lab.run.index == 30
+
+
+def test_the_story_of_the_missing_line(make: Labs) -> None:
+    lab = make("digits")
+    lab.advance(200)
+    tick(lab, "zero_grad")
+    assert "zero_grad" not in lab.run.recipe.stages
+    assert not lab.code.state["lines"][0]["on"]
+    lab.advance(40)
+    (you, unchanged) = lab._scores
+    assert unchanged is not None
+    assert you > unchanged
+    lab.advance(160)
+    (you, unchanged) = lab._scores
+    assert unchanged is not None
+    assert you < 0.2 < 0.7 < unchanged
+    assert lab._finding is not None
+    assert "32 units" in lab._finding.diagnosis
+    tick(lab, "zero_grad")
+    lab.advance(100)
+    assert lab._scores[0] < 0.2  # putting the line back does not help
+    hear(lab, "rewind", value=200)
+    until(lambda: lab.run.index == 200)
+    assert lab.run.recipe.stages == Recipe().stages
+    hear(lab, "set", name="keep_grad", value=0.9)
+    until(lambda: lab.run.recipe.keep_grad == 0.9)
+    lab.advance(200)
+    (you, unchanged) = lab._scores
+    assert unchanged is not None
+    assert you > 0.88 > unchanged
+
+
+def test_lines_move_and_chips_add_lines(make: Labs) -> None:
+    lab = make("digits")
+    hear(lab, "move", value=[5, 1])  # step, to just after zero_grad
+    assert lab.run.recipe.stages[:3] == ("zero_grad", "step", "forward")
+    hear(lab, "undo")
+    until(lambda: lab.run.recipe.stages == Recipe().stages)
+    for chip, field, value in (
+        ("clip", "clip", "norm"),
+        ("schedule", "schedule", "CosineAnnealingLR"),
+        ("accumulate", "accumulate", 4),
+        ("amp", "amp", "float16"),
+    ):
+        hear(lab, "add", value=chip)
+        until(lambda field=field, value=value: getattr(lab.run.recipe, field) == value)
+        assert chip not in [item["name"] for item in lab.code.state["chips"]]
+    until(lambda: lab.panels.pictures.half)  # 16 bits show their loss scale
+    lab.advance(8)
+    code = source(lab.run)
+    for words in ("clip_grad_norm_", "CosineAnnealingLR", "GradScaler", "group.split"):
+        assert words in code
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("lr", "0", "above 0"),
+        ("lr", "-1", "above 0"),
+        ("lr", "nan", "above 0"),
+        ("lr", "inf", "above 0"),
+        ("lr", "1e400", "above 0"),
+        ("lr", "fast", "without quotes"),
+        ("lr", "__import__('os').abort()", "without quotes"),
+        ("clip_at", "0", "above 0"),
+        ("accumulate", "0", "1 or more"),
+        ("accumulate", "1.5", "whole number"),
+        ("batch_size", "0", "1 or more"),
+        ("batch_size", "100000", "choose at most 1197"),
+        ("keep_grad", "2", "at most 1"),
+        ("optimizer", "adamw", "did you mean 'AdamW'"),
+        ("optimizer_options.alpha", "0.5", "no option of SGD"),
+        ("loss", "CrossEntropy", "did you mean"),
+        ("schedule", "cosine", "did you mean|choose one of"),
+        ("amp", "float8", "did you mean|choose one of"),
+        ("no_such_field", "1", "choose one of|did you mean"),
+        ("<img src=x onerror=alert(1)>", "1", "choose one of|did you mean"),
+    ],
+)
+def test_what_cannot_be_used_is_said_and_changes_nothing(
+    make: Labs, name: str, value: str, words: str
+) -> None:
+    lab = make("digits")
+    lab.advance(3)
+    twin, before, sent = lab.run.fork(), lab.run.recipe, lab.code.state["sent"]
+    hear(lab, "set", name=name, value=value)
+    import re
+
+    assert re.search(words, lab.words.state["text"])
+    assert lab.words.state["failed"]
+    assert lab.run.recipe == before
+    assert lab.code.state["sent"] > sent  # so the page puts its control back
+    lab.advance(2)
+    for _ in range(2):
+        from interactive_training.engine.loop import advance
+
+        advance(twin)
+    assert first_difference(lab.run, twin) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("seed", "-1", "0 or more"),
+        ("seed", "x", "without quotes"),
+        ("depth", "-1", "0 or more"),
+        ("width", "0", "1 or more"),
+        ("activation", "Relu6", "did you mean|choose one of"),
+        ("task", "digit", "did you mean 'digits'"),
+        ("dropout", "1", "below 1"),
+    ],
+)
+def test_a_bad_set_up_keeps_the_run(make: Labs, name: str, value: str, words: str) -> None:
+    import re
+
+    lab = make("digits")
+    lab.advance(3)
+    run = lab.run
+    hear(lab, "setup", name=name, value=value)
+    assert lab.run is run
+    assert re.search(words, lab.words.state["text"])
+
+
+def test_another_set_up_starts_a_new_run(make: Labs) -> None:
+    lab = make("digits")
+    lab.advance(3)
+    hear(lab, "setup", name="task", value="moons")
+    assert lab.run.task.name == "moons"
+    until(lambda: lab.run.index > 0)
+    hear(lab, "pause")
+    assert lab.session.before is not None
+
+
+def test_500_slider_messages_in_2_seconds(make: Labs, sent: list[dict[str, Any]]) -> None:
+    lab = make("digits", until=10**6)
+    hear(lab, "pace", value="full")
+    looked_at(lab)
+    until(lambda: lab.run.index > 5)
+    sent.clear()
+    began = time.monotonic()
+    for i in range(500):
+        hear(lab, "set", name="lr", value=0.01 + i * 1e-5)
+        time.sleep(max(0.0, began + (i + 1) * 0.004 - time.monotonic()))
+    last = 0.01 + 499 * 1e-5
+    until(lambda: lab.run.recipe.lr == last)
+    took = time.monotonic() - began
+    hear(lab, "pause")
+    until(lambda: not lab.session.playing)
+    for live in lab.panels.figures:
+        frames = [m for m in sent if m["to"] == live.comm.comm_id and m.get("buffer_paths")]
+        assert len(frames) <= 30 * took + 2
+    assert len(lab.session._undo) == 1  # one drag is one undo
+
+
+def test_a_paused_lab_is_silent(make: Labs, sent: list[dict[str, Any]]) -> None:
+    lab = make("digits", until=5)
+    looked_at(lab)
+    until(lambda: lab.run.index == 5 and not lab.session.playing)
+    until(lambda: lab.words.state["text"].startswith("Step 5:"))
+    time.sleep(0.7)  # longer than the worker waits for commands
+    sent.clear()
+    time.sleep(0.7)
+    assert sent == []
+
+
+def test_nobody_watches(make: Labs, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = make("digits", until=10**6)
+    looked_at(lab)
+    until(lambda: lab.run.index > 2)
+    monkeypatch.setattr(type(lab.panels.loss), "watching", property(lambda _: False))
+    until(lambda: not lab.session.playing)
+
+
+def test_running_the_cell_again_leaves_nothing_behind(
+    make: Labs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import threading
+
+    runs = []
+    monkeypatch.setattr(cells, "_running", lambda: ("cell", len(runs)))
+    found = set()
+    for run in range(7):
+        runs.append(run)
+        lab = make("digits", until=3)
+        looked_at(lab)
+        until(lambda lab=lab: lab.run.index == 3)
+        found.add((widgets(), threading.active_count()))
+    assert len(found) == 1
+
+
+def test_an_own_model_that_raises(make: Labs) -> None:
+    class Moody(nn.Linear):
+        calls = 0
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            type(self).calls += 1
+            if self.training and self.calls > 12:
+                raise ValueError("<b>not today</b>")
+            return super().forward(x)
+
+    inputs = torch.randn(64, 4, generator=torch.Generator().manual_seed(0))
+    task = Task.of(Moody(4, 2), inputs, (inputs[:, 0] > 0).long(), batch_size=16)
+    lab = make(task, Recipe(lr=0.1), until=50)
+    hear(lab, "pace", value="full")
+    looked_at(lab)
+    until(lambda: lab.session.error is not None)
+    until(lambda: lab.words.state["failed"])
+    hear(lab, "why")
+    text = " ".join(part for _, part in lab.words.state["why"])
+    assert "<b>not today</b>" in text  # as words: the page sets text, never tags
+    assert torch.isfinite(next(lab.run.model.parameters())).all()
+
+
+def test_an_explosion_is_named_and_can_be_fixed(make: Labs) -> None:
+    lab = make("regression", Recipe(lr=0.1), until=400)
+    lab.advance(20)
+    hear(lab, "set", name="lr", value="1e6")
+    hear(lab, "pace", value="full")
+    hear(lab, "play")
+    until(lambda: lab.session.error is not None)
+    until(lambda: lab.words.state["text"].startswith("Stopped: at step"))
+    labels = [button["label"] for button in lab.words.state["buttons"]]
+    assert "Try the fix" in labels
+    assert all(torch.isfinite(p).all() for p in lab.run.model.parameters())
+    hear(lab, "fix")
+    until(lambda: lab.run.recipe.lr == 1e5)
+
+
+def test_a_question_is_asked_only_when_told_to(make: Labs) -> None:
+    assert not make("digits", until=4).asked.state["open"]
+    lab = make("digits", ask="zero_grad", until=4)
+    lab.advance(4)
+    assert lab.asked.state["open"]
+    hear(lab, "answer", value=2)
+    assert "zero_grad" not in lab.run.recipe.stages
+    assert lab.guess == "at guessing"
+    until(lambda: lab.run.index == 8 and not lab.session.playing)
+    assert not lab.asked.state["open"]
+    with pytest.raises(ValueError, match="did you mean"):
+        make("digits", ask="zerograd")
+
+
+def test_a_cell_gets_the_errors_of_its_steps(make: Labs) -> None:
+    from interactive_training import StepError
+
+    lab = make("digits", Recipe(lr=0.05, stages=("zero_grad", "forward", "backward", "backward")))
+    with pytest.raises(StepError, match="twice"):
+        lab.advance(3)
+    assert lab.run.index == 0
+
+
+def test_a_proof(make: Labs) -> None:
+    lab = make("digits")
+    lab.advance(5)
+    lab.change(lr=0.2)
+    lab.advance(5)
+    proof = lab.prove()
+    assert (proof.start, proof.equal, proof.total) == (5, 5, 5)
+    assert proof.holds
+
+
+def test_a_string_brings_a_lab_back(make: Labs) -> None:
+    lab = make("moons", Recipe(lr=0.1), until=20, hide=["pin"])
+    lab.advance(20)
+    lab.change(optimizer="AdamW", lr=0.003)
+    lab.advance(7)
+    hear(lab, "rewind", value=24)
+    until(lambda: lab.run.index == 24)
+    text = lab.to_string()
+    assert len(text) < 400
+    again = TrainingLab.from_string(text)
+    try:
+        assert first_difference(lab.run, again.run) is None
+        assert again.run.index == 24
+        assert again.to_string() == text
+        assert again.hide == ("pin",)
+    finally:
+        again.close()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda text: text[:-2] + "AA",
+        lambda text: "it2." + text[4:],
+        lambda text: text + "junk",
+        lambda text: "it1." + "A" * 100_000,
+        lambda text: "",
+        lambda text: None,
+    ],
+)
+def test_a_spoilt_string_makes_nothing(make: Labs, spoil: Any) -> None:
+    text = make("digits").to_string()
+    before = widgets()
+    with pytest.raises(StateStringError, match=r"state string"):
+        TrainingLab.from_string(spoil(text))
+    assert widgets() == before
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"index": 10**9},
+        {"seed": -5},
+        {"seed": True},
+        {"task": "<script>alert(1)</script>"},
+        {"task": "digits", "options": {"depth": 10**9}},
+        {"recipe": {"lr": -1}},
+        {"recipe": {"lr": "__import__('os')"}},
+        {"recipe": {"os": 1}},
+        {"changes": ((5, {"lr": 0.1}),)},
+        {"shown": {"hide": ["everything"]}},
+        {"shown": {"until": "many"}},
+    ],
+)
+def test_a_hostile_string_makes_nothing(make: Labs, changed: dict[str, Any]) -> None:
+    plain: dict[str, Any] = {
+        "task": "digits",
+        "options": {},
+        "seed": 0,
+        "recipe": {},
+        "changes": (),
+        "index": 0,
+        "shown": {},
+    }
+    text = LabState(**{**plain, **changed}).to_string()
+    before = widgets()
+    with pytest.raises(StateStringError):
+        TrainingLab.from_string(text)
+    assert widgets() == before
+
+
+def test_the_output_reads_without_a_kernel(make: Labs) -> None:
+    import base64
+
+    lab = make("digits", until=20)
+    data, metadata = lab._repr_mimebundle_()
+    assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
+    assert len(data["image/png"]) < 80_000
+    assert data["text/plain"] == "TrainingLab('digits', step 0)"
+    assert metadata["image/png"]["alt"]
+    assert lab.run.index == 0  # the picture is of a copy
+
+
+@pytest.mark.parametrize("name", ["moons", "spirals", "circles", "xor", "blobs", "regression"])
+def test_every_task_has_its_picture(make: Labs, name: str) -> None:
+    lab = make(name)
+    lab.advance(12)
+    assert lab.session.error is None
+    assert lab.words.state["text"].startswith("Step 12:")
+    lab._repr_mimebundle_()
