@@ -26,7 +26,7 @@ MAY_IMPORT = {
 RESERVED = {
     "torch": {"", "data", "engine", "probes", "exercises", "labs", "cli"},
     "ipywidgets": {"labs", "live"},
-    "anywidget": {"live"},
+    "anywidget": {"live", "labs"},
     "traitlets": {"labs", "live"},
     "IPython": {"labs", "live"},
     "matplotlib": {"figures", "live", "labs"},

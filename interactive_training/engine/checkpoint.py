@@ -3,17 +3,20 @@
 import hashlib
 import io
 import os
+import pickle
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from interactive_training.engine import state
 from interactive_training.engine.errors import CheckpointError, RecipeError, TaskError
 from interactive_training.engine.recipe import Recipe
-from interactive_training.engine.state import FORMAT
 from interactive_training.engine.task import Task
 
+FORMAT = 1
+TOLD = {"task", "task_name", "task_options", "seed"}  # from these the run is made anew
 MAGIC = b"interactive_training run, format "
 
 
@@ -58,19 +61,26 @@ def load(path: Path) -> dict[str, Any]:
         )
     try:
         saved = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
-        return saved | {name: Recipe(**saved[name]) for name in ("recipe", "in_force")}  # type: ignore[no-any-return]
+        saved |= {name: Recipe(**saved[name]) for name in ("recipe", "in_force")}
+        if not saved.keys() >= TOLD:
+            raise KeyError(*TOLD - saved.keys())
+        return saved  # type: ignore[no-any-return]
     except RecipeError as error:
         raise CheckpointError(f"{path} holds a recipe that cannot be used: {error}") from None
-    except Exception as error:
-        kind = type(error).__name__
+    except pickle.UnpicklingError:
         raise CheckpointError(
-            f"{path} holds more than tensors and plain values ({kind}) and was not opened; "
+            f"{path} holds more than tensors and plain values and was not opened; "
+            "load a file written by run.save."
+        ) from None
+    except Exception as error:
+        raise CheckpointError(
+            f"{path} does not hold a run ({type(error).__name__}: {error}); "
             "load a file written by run.save."
         ) from None
 
 
 def task_of(saved: dict[str, Any], task: Task | None) -> Task:
-    """The task of a saved state: `task` if it is the right one, or the named one made again."""
+    """The task of a saved state: `task` if it is the right one, else the named one made again."""
     if task is None:
         try:
             task = Task.named(saved["task_name"], **saved["task_options"])
@@ -78,4 +88,5 @@ def task_of(saved: dict[str, Any], task: Task | None) -> Task:
             raise CheckpointError(
                 "the run was saved with a task of your own; give it as Run.load(path, task)."
             ) from None
+    state.check(task, saved)
     return task

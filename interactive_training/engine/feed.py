@@ -1,5 +1,6 @@
 """Which rows come next: epochs of shuffled rows, cut into groups and micro-batches."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,9 @@ class Feed:
     start: int
     end: int
     batch: int
+    first: bool = False  # whether the micro-batch just taken is the first of its group
+    last: bool = True  # whether it is the last
+    parts: Iterator[torch.Tensor] | None = None  # what is left of the epoch, cut into batches
 
     @classmethod
     def at_the_start(cls, rows: int) -> "Feed":
@@ -35,30 +39,26 @@ class Feed:
         self, batch_size: int, accumulate: int, shuffle: bool, generator: torch.Generator
     ) -> torch.Tensor:
         """The row numbers of the next micro-batch; a new epoch draws its order from `generator`."""
-        if self.offset == self.end:
+        self.first = self.offset == self.end
+        if self.first:
             if self.end == self.rows:
-                self.offset = 0
-                self.order = (
-                    torch.randperm(self.rows, generator=generator)
-                    if shuffle
-                    else torch.arange(self.rows)
-                )
+                self._begin_epoch(shuffle, generator)
+            if batch_size != self.batch:
+                self.batch, self.parts = batch_size, None
             self.start = self.offset
             self.end = min(self.start + batch_size * accumulate, self.rows)
-            self.batch = batch_size
-        first = self.offset
-        self.offset = min(first + self.batch, self.end)
-        return self.order[first : self.offset]
+        if self.parts is None:
+            self.parts = iter(self.order[self.offset :].split(self.batch))
+        self.offset = min(self.offset + self.batch, self.end)
+        self.last = self.offset == self.end
+        return next(self.parts)
 
-    @property
-    def first(self) -> bool:
-        """Whether the micro-batch just taken is the first of its group."""
-        return self.offset <= self.start + self.batch
-
-    @property
-    def last(self) -> bool:
-        """Whether the micro-batch just taken is the last of its group."""
-        return self.offset == self.end
+    def _begin_epoch(self, shuffle: bool, generator: torch.Generator) -> None:
+        self.offset, self.parts = 0, None
+        if shuffle:
+            self.order = torch.randperm(self.rows, generator=generator)
+        else:
+            self.order = torch.arange(self.rows)
 
     @property
     def group_rows(self) -> int:
@@ -82,6 +82,6 @@ class Feed:
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Go to a captured place."""
-        self.order = saved["order"].clone()
+        self.order, self.parts = saved["order"].clone(), None
         self.offset, self.start = saved["offset"], saved["start"]
         self.end, self.batch = saved["end"], saved["batch"]

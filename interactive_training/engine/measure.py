@@ -52,9 +52,11 @@ class NotFiniteInStep(Exception):
 def measure(run: "Run", recipe: Recipe) -> None:
     """Take the lengths of the gradients where they are, without reading them."""
     run.lr_used = run.optimizer.param_groups[0]["lr"]
-    named = [(name, p.grad) for name, p in run.trainable if p.grad is not None]
-    grads = [grad for _, grad in named]
-    run.measured = [name for name, _ in named]
+    grads = [grad for _, p in run.trainable if (grad := p.grad) is not None]
+    run.measured = run.layers
+    if len(grads) < len(run.layers):
+        pairs = zip(run.layers, run.trainable, strict=True)
+        run.measured = [layer for layer, (_, p) in pairs if p.grad is not None]
     run.norms = list(torch._foreach_norm(grads)) if grads else []
     if grads and recipe.clip == "value":
         clipped = torch._foreach_clamp_max(grads, recipe.clip_at)
@@ -64,12 +66,13 @@ def measure(run: "Run", recipe: Recipe) -> None:
 
 def read(run: "Run", recipe: Recipe) -> None:
     """Bring loss and lengths over in one read, and stop the step if one is not finite."""
-    tensors = run.norms
-    if run.loss is not None:
-        tensors = [run.loss.detach(), *tensors]
+    tensors = run.norms if run.loss is None else [run.loss, *run.norms]
     if run.float_buffers:
         tensors = [*tensors, *torch._foreach_norm([b for _, b in run.float_buffers])]
-    run.numbers = torch.stack(tensors).tolist() if tensors else []
+    if run.device.type == "cpu":  # the numbers are at hand, and to stack them costs more
+        run.numbers = [tensor.item() for tensor in tensors]
+    else:
+        run.numbers = torch.stack(tensors).tolist() if tensors else []
     if not isfinite(sum(run.numbers)) and broken(run, recipe):
         raise NotFiniteInStep
 
@@ -85,9 +88,10 @@ def broken(run: "Run", recipe: Recipe) -> bool:
 
 def tick(run: "Run", recipe: Recipe) -> None:
     """Count what a schedule has just counted, whichever of the three it goes by."""
-    run.ticks["batch"] += not run.skipped
-    run.ticks["epoch"] += run.epoch_ends
-    run.ticks["validation"] += run.validated
+    ticks = run.ticks
+    ticks["batch"] += not run.skipped
+    ticks["epoch"] += run.epoch_ends
+    ticks["validation"] += run.validated
 
 
 def first_not_finite(run: "Run") -> str:
@@ -108,8 +112,7 @@ def record(run: "Run", recipe: Recipe, ran: frozenset[str]) -> Step:
     at = 0 if run.loss is None else 1
     loss = run.numbers[0] if at else float("nan")
     layers: dict[str, float] = {}
-    for name, norm in zip(run.measured, run.numbers[at:], strict=False):
-        layer = name.rpartition(".")[0] or name
+    for layer, norm in zip(run.measured, run.numbers[at:], strict=False):
         layers[layer] = hypot(layers.get(layer, 0.0), norm)
     total = hypot(*layers.values())
 

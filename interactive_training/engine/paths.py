@@ -185,7 +185,7 @@ def heights_of(function: Surface, w: torch.Tensor) -> torch.Tensor:
     return found
 
 
-def plane(function: Surface, box: tuple[Point, Point], cells: int = 90) -> tuple[Floats, ...]:
+def plane(function: Surface, box: tuple[Point, Point], cells: int = 140) -> tuple[Floats, ...]:
     """The surface over a box: `x` (cells,), `y` (3/4 cells,) and heights (len(y), len(x)).
 
     A function that only takes one point at a time is asked at fewer points, for half a second.

@@ -47,6 +47,7 @@ class Run:
         self.generator = torch.Generator().manual_seed(self.seed)
         self.model = self.task.new_model(self.generator).to(self.device)
         self.trainable = [(name, p) for name, p in self.model.named_parameters() if p.requires_grad]
+        self.layers = [name.rpartition(".")[0] or name for name, _ in self.trainable]
         self.float_buffers = [
             (name, b) for name, b in self.model.named_buffers() if b.is_floating_point()
         ]
@@ -271,18 +272,18 @@ class Run:
 
     def fetch(self) -> None:
         """Take the next micro-batch out of the data, into `x` and `y`."""
-        if self.feed.between_groups:
-            self.groups += 1
-        recipe = self.in_force
+        recipe, surface = self.in_force, self.task.data is None
         rows = self.feed.next(
             recipe.batch_size or self.task.batch_size,
             recipe.accumulate,
-            recipe.shuffle and not self.task.is_surface,
+            recipe.shuffle and not surface,
             self.generator,
         )
+        self.groups += self.feed.first
         self.loss = self.output = None
-        if not self.task.is_surface:
-            self.x, self.y = self.inputs[rows], self.targets[rows]
+        if not surface:
+            rows = rows.to(self.device)
+            self.x, self.y = self.inputs.index_select(0, rows), self.targets.index_select(0, rows)
 
     @property
     def skipped(self) -> bool:
@@ -312,7 +313,7 @@ class Run:
         Raises CheckpointError, with the run as it was, if it is no whole state of this task.
         """
         self.refuse_inside_a_step("restore")
-        state.check(self, saved)
+        state.check(self.task, saved)
         before = state.capture(self)
         try:
             state.restore(self, saved)

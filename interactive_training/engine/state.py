@@ -6,18 +6,17 @@ import torch
 from torch.amp.grad_scaler import OptState
 
 from interactive_training.engine.errors import CheckpointError, TaskError
+from interactive_training.engine.task import Task
 
 if TYPE_CHECKING:
     from interactive_training.engine.run import Run
 
-FORMAT = 1
 COUNTERS = ("index", "groups", "epoch", "scale", "validated", "validation_loss")
 
 
 def capture(run: "Run") -> dict[str, Any]:
     """Everything that the steps to come depend on, copied."""
     return {
-        "format": FORMAT,
         "task": run.task.fingerprint,
         "task_name": run.task.name,
         "task_options": dict(run.task.options),
@@ -42,6 +41,7 @@ def capture(run: "Run") -> dict[str, Any]:
 
 def restore(run: "Run", saved: dict[str, Any]) -> None:
     """Put a captured state into a run of the same task; `check` first."""
+    run.seed = saved["seed"]
     run.rebuild(saved["in_force"], saved["recipe"])
     for name in COUNTERS:
         setattr(run, name, saved["counters"][name])
@@ -95,14 +95,14 @@ def restore_scaler(run: "Run", saved: dict[str, Any]) -> None:
             unfinished["found_inf_per_device"][run.device] = found.clone().to(run.device)
 
 
-def check(run: "Run", saved: dict[str, Any]) -> None:
-    """Raise CheckpointError unless the state belongs to this run's task."""
+def check(task: Task, saved: dict[str, Any]) -> None:
+    """Raise CheckpointError unless the state belongs to this task."""
     if not isinstance(saved, dict) or "task" not in saved:
         raise CheckpointError("this is no captured state; make one with run.capture().")
-    if saved["task"] != run.task.fingerprint:
+    if saved["task"] != task.fingerprint:
         raise CheckpointError(
-            f"the state is of another task ({saved['task_name']}), not of this "
-            f"{run.task.name}; make a Run of that task first."
+            f"the state is of another task ({saved['task_name']}), not of this {task.name}: model, "
+            "data, loss and batch size must be the same; give the task that it was made with."
         )
 
 

@@ -290,13 +290,13 @@ class Task:
     @cached_property
     def fingerprint(self) -> str:
         """A short text that is the same for the same task; files carry it."""
-        digest = hashlib.sha256(self.name.encode())
+        digest = hashlib.sha256(f"{self.name};{self.loss};{self.batch_size};".encode())
         for key, value in sorted(self.options.items()):
             digest.update(f"{key}={value!r};".encode())
         for name, parameter in self.model.named_parameters():
             digest.update(f"{name}{tuple(parameter.shape)}".encode())
         if not self.is_named and self.data is not None:
-            for tensor in (self.data.inputs, self.data.targets):
+            for tensor in vars(self.data).values():
                 digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()[:16]
 

@@ -190,7 +190,7 @@ class Margins(LayoutEngine):
 
     def scale(self, factor: float) -> None:
         """Make every margin wider by `factor`."""
-        self._params = {name: margin * factor for name, margin in self._params.items()}
+        self._params = {name: float(edge) * factor for name, edge in self._params.items()}
 
     def execute(self, fig: Figure) -> None:
         """Place the axes of `fig`; matplotlib calls this before it draws."""
@@ -210,7 +210,7 @@ def enlarge(figure: Figure, factor: float) -> None:
     """Make texts, lines and markers of `figure` larger by `factor`, for the last row of a room."""
     for artist in _artists(figure):
         if isinstance(artist, Text):
-            artist.set_fontsize(artist.get_fontsize() * factor)
+            artist.set_fontsize(float(artist.get_fontsize()) * factor)
         elif isinstance(artist, Line2D):
             artist.set_linewidth(artist.get_linewidth() * factor)
             artist.set_markersize(float(artist.get_markersize()) * factor)

@@ -1,7 +1,7 @@
 /* The parts of a lab that are not pictures. Python writes the state, this file draws it; what the
    learner does goes back as messages. All text is set as text, so no name can become a tag. */
 
-const PARTS = { top, code, words, question };
+const PARTS = { top, code, words, question, head, racers };
 
 function render({ model, el }) {
   const send = latestOnly((message) => model.send(message));
@@ -85,7 +85,7 @@ function asNumber(value, whole) {
 
 /* -- controls ------------------------------------------------------------------------------ */
 
-const BUILD = { slider, choice, toggle, text: field };
+const BUILD = { slider, choice, toggle, text: field, marked };
 
 /* One control: its node, and a function that puts a state into it. A control that the learner
    holds is left alone until it is let go. */
@@ -438,6 +438,109 @@ function question(el, send) {
       if (!state.open) return;
       ask.replaceChildren(...state.text.split("`").map((piece, i) => (i % 2 ? make("code", {}, piece) : piece)));
       draw([state.answers], state);
+    },
+  };
+}
+
+/* -- marked slider: its marks lie under the track where they belong, and may move -------------- */
+
+function marked(first, set) {
+  const made = slider({ ...first, marks: [] }, set);
+  const scale = make("div", { class: "it-scale" });
+  made.node.append(scale);
+  const draw = rebuilder(scale, (state) => state.marks.map((mark) => make("span", {},
+    button(mark.label, () => set(state.name, mark.at),
+      { "aria-label": `set ${first.label} to ${mark.label}`, "data-key": `mark-${first.name}-${mark.label}` }))),
+  (state) => {
+    const { low, high, log } = state;
+    [...scale.children].forEach((node, i) => {
+      const { at } = state.marks[i];
+      const share = log ? Math.log(at / low) / Math.log(high / low) : (at - low) / (high - low);
+      node.style.left = `calc(8px + ${share} * (100% - 16px))`;
+    });
+    spread([...scale.children]);
+  });
+  return {
+    node: made.node,
+    put(state) {
+      made.put(state);
+      draw(state.marks, state);
+    },
+  };
+}
+
+/* Words beside a common line that would cover each other: the left one ends at its tick, the right
+   one begins at it, those between stand over theirs. */
+function spread(nodes) {
+  const sorted = nodes.map((node) => [parseFloat(node.style.left.match(/[\d.]+(?= \*)/)), node]);
+  sorted.sort((a, b) => a[0] - b[0]);
+  sorted.forEach(([share, node], i) => {
+    const near = (j) => sorted[j] && Math.abs(sorted[j][0] - share) < 0.24;
+    node.className = near(i + 1) && !near(i - 1) ? "it-before" : near(i - 1) ? "it-after" : "";
+  });
+}
+
+/* -- head: the question and a set-up that unfolds, for labs without a transport ---------------- */
+
+function head(el, send) {
+  const asked = make("span", { class: "it-question-text", role: "heading", "aria-level": "3" });
+  const list = make("div");
+  const note = make("div", { class: "it-note" });
+  const panel = make("div", { class: "it-panel", hidden: true }, list, note);
+  const setup = button("", () => open(panel.hidden), { class: "it-plain it-quiet", "aria-expanded": "false", "data-key": "setup" });
+  panel.addEventListener("keydown", (event) => { if (event.key === "Escape") { open(false); setup.focus(); } });
+  function open(yes) {
+    panel.hidden = !yes;
+    setup.setAttribute("aria-expanded", String(yes));
+  }
+  const drawSetup = controlList(list, send, "setup");
+  const present = button("", () => fullScreen(el), { class: "it-plain it-present", "aria-label": "presenter mode", title: "Presenter mode: full screen, large type" });
+  const extras = make("span", { class: "it-extras" });
+  const drawExtras = rebuilder(extras, (state) => state.extras.map((one) =>
+    button(one.label, () => send({ verb: one.verb }), { "data-key": one.verb, "aria-pressed": String(one.on) })), () => {});
+  el.append(make("div", { class: "it-head" }, asked, extras, setup, present, panel));
+  return {
+    draw(state) {
+      setText(asked, state.question);
+      setText(setup, `${state.setup} \u25BE`);
+      setText(note, state.note);
+      drawExtras(state.extras, state);
+      setup.style.display = state.hidden.includes("setup") ? "none" : "";
+      drawSetup(shape(state.controls), state.controls);
+    },
+  };
+}
+
+/* -- racers: which one is steered, its controls, and what else it has ---------------------------- */
+
+function racers(el, send) {
+  const tabs = make("div", { class: "it-tabs", role: "group", "aria-label": "the racers" });
+  const row = make("div", { class: "it-row-of-controls" });
+  const list = make("div");
+  const remove = button("Take this racer out", () => send({ verb: "remove" }), { "data-key": "remove" });
+  const panel = make("div", { class: "it-panel it-up", hidden: true }, list, remove);
+  const more = button("more", () => open(panel.hidden), { "aria-expanded": "false", "data-key": "more" });
+  panel.addEventListener("keydown", (event) => { if (event.key === "Escape") { open(false); more.focus(); } });
+  function open(yes) {
+    panel.hidden = !yes;
+    more.setAttribute("aria-expanded", String(yes));
+  }
+  el.append(tabs, row, more, panel);
+  const drawRow = controlList(row, send, "set");
+  const drawMore = controlList(list, send, "set");
+  const drawTabs = rebuilder(tabs, (state) => [
+    ...state.tabs.map((tab, i) => button("", () => send({ verb: "select", value: i }), {
+      class: `it-tab it-${tab.lane}`, "aria-pressed": String(i === state.selected), "data-key": `tab-${i}`,
+      title: tab.optimizer,
+    })),
+    ...(state.full ? [] : [button("+ racer", () => send({ verb: "add" }), { "data-key": "add", title: "A second optimizer from the same start" })]),
+  ], (state) => state.tabs.forEach((tab, i) => setText(tabs.children[i], tab.name)));
+  return {
+    draw(state) {
+      drawTabs([state.tabs.map((tab) => [tab.lane, tab.optimizer]), state.selected, state.full], state);
+      drawRow([state.selected, shape(state.controls)], state.controls);
+      drawMore([state.selected, shape(state.more)], state.more);
+      remove.style.display = state.selected ? "" : "none";
     },
   };
 }

@@ -23,8 +23,9 @@ class Part(anywidget.AnyWidget):
     "verb"; what it raises is handed to `failed`, since no cell would show it.
     """
 
-    _esm = _HERE / "lab.js"
-    _css = _HERE / "lab.css"
+    # As text: given paths, anywidget watches the files and keeps every part alive for ever.
+    _esm = (_HERE / "lab.js").read_text(encoding="utf-8")
+    _css = (_HERE / "lab.css").read_text(encoding="utf-8")
 
     part = traitlets.Unicode().tag(sync=True)
     state = traitlets.Dict().tag(sync=True)

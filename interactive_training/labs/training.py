@@ -406,6 +406,7 @@ class TrainingLab:
         self.panels = Panels(self.run, self._span(), large=self.large)
         self.row.children = [self.panels.seen, self.panels.gradient]
         self.charts.children = [self.panels.loss, self.row, self.asked]
+        self._watched = False  # until a page has shown these
         self.panels.loss.on_view(self._seen)
         self.panels.loss.on_click(self._clicked)
 

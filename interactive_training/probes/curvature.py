@@ -143,12 +143,12 @@ class FateMap:
     best: Point
 
 
-def fate_map(rule: Rule, values: Sequence[float], cells: tuple[int, int] = (120, 90)) -> FateMap:
+def fate_map(rule: Rule, values: Sequence[float], cells: tuple[int, int] = (220, 160)) -> FateMap:
     """The fate map of SGD on a bowl with these two curvatures."""
     if rule.kept:
         cells = (48, 36)
     top = 2.2 * edge(replace(rule, momentum=0.0, kept=0.0), values)
-    lr = np.linspace(top / cells[0], top, cells[0])
+    lr = np.linspace(1e-6 * top, top, cells[0])
     momentum = np.linspace(0.0, 1.0, cells[1])
     both = slowest(
         np.concatenate(

@@ -7,8 +7,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
-    from tests.browser.conftest import Notebook, OpenNotebook
+    from tests.browser.conftest import Notebook, OpenNotebook, Server
 
 LAB = "from interactive_training.labs import TrainingLab\nlab = TrainingLab({})\nlab"
 STEP = "(step) => Number(document.querySelector('.it-top')?.dataset.step) >= step"
@@ -48,8 +50,12 @@ def run_to(notebook: Notebook, step: int) -> list[int]:
     return percentages(notebook, step)
 
 
-def test_the_first_sixty_seconds(lab: OpenNotebook) -> None:
-    notebook = lab(LAB.format("'digits', ask='zero_grad'"))
+@pytest.mark.parametrize("kernel", ["7", "6"])
+def test_the_first_sixty_seconds(
+    lab: OpenNotebook, request: pytest.FixtureRequest, kernel: str
+) -> None:
+    name = "python3" if kernel == "7" else request.getfixturevalue("kernel6")
+    notebook = lab(LAB.format("'digits', ask='zero_grad'"), kernel=name)
     page = notebook.page
     notebook.run()
     notebook.wait(STEP, 60)
@@ -115,3 +121,102 @@ def test_the_first_sixty_seconds(lab: OpenNotebook) -> None:
     )
     shot(notebook, "presenter")
     assert notebook.errors == []
+
+
+def test_a_reloaded_page_shows_the_running_state(lab: OpenNotebook) -> None:
+    notebook = lab(LAB.format("'moons', until=100_000"))
+    notebook.run()
+    notebook.wait(STEP, 30)
+    notebook.reload()
+    notebook.wait(STEP, 60)
+    notebook.wait("() => Number(document.querySelector('.live-figure')?.dataset.painted) > 0")
+    at = int(notebook.page.evaluate("() => document.querySelector('.it-top').dataset.step"))
+    notebook.wait(STEP, at + 30)  # it goes on
+    notebook.page.locator("[data-key=run]").click()
+    notebook.wait(PAUSED)
+    assert notebook.errors == []
+
+
+def test_pause_answers_at_full_speed(lab: OpenNotebook) -> None:
+    notebook = lab(LAB.format("'digits', until=10**6"), "lab.session.put('pace', 'full')")
+    notebook.run()
+    notebook.wait(STEP, 500)
+    took = notebook.page.evaluate(
+        """() => new Promise((done) => {
+            const top = document.querySelector(".it-top");
+            const began = performance.now();
+            const seen = new MutationObserver(() => {
+                if (top.dataset.playing === "false") done(performance.now() - began);
+            });
+            seen.observe(top, { attributes: true, attributeFilter: ["data-playing"] });
+            document.querySelector("[data-key=run]").click();
+        })"""
+    )
+    assert took < 500
+    stood = notebook.run_code("print(lab.run.index)")
+    assert notebook.run_code("print(lab.run.index)") == stood
+
+
+def test_what_is_typed(lab: OpenNotebook) -> None:
+    notebook = lab(LAB.format("'digits', until=2"))
+    notebook.run()
+    percentages(notebook, 2)
+    rate = notebook.page.get_by_role("textbox", name="learning rate")
+    for typed, words in (
+        ("abc", "without quotes"),
+        ("-1", "above 0"),
+        ("nan", "above 0"),
+        ("<b>1</b>", "without quotes"),
+    ):
+        rate.fill(typed)
+        rate.press("Enter")
+        notebook.wait(SAYS, words)
+        notebook.wait("() => document.querySelector('.it-rate input[type=text]').value === '0.05'")
+    rate.fill("0.2")
+    rate.press("Enter")
+    notebook.wait("() => !document.querySelector('.it-sentence').textContent.includes('quotes')")
+    assert notebook.run_code("print(lab.run.recipe.lr)").strip() == "0.2"
+    # The arrow keys move the slider, and Alt with an arrow key a line of the code.
+    notebook.page.get_by_role("slider", name="learning rate").press("ArrowRight")
+    line = notebook.page.locator(".it-line").first
+    line.press("Alt+ArrowDown")
+    notebook.wait(
+        "() => document.querySelector('.it-line').textContent.includes('output = model(x)')"
+    )
+    stages = notebook.run_code("print(*lab.run.recipe.stages, lab.run.recipe.lr > 0.2)").split()
+    assert stages[:2] == ["forward", "zero_grad"]
+    assert stages[-1] == "True"
+    assert notebook.errors == []
+
+
+def test_fast_clicks_leave_one_lab(lab: OpenNotebook) -> None:
+    notebook = lab(LAB.format("'digits', until=20"))
+    notebook.run()
+    percentages(notebook, 20)
+    box = notebook.page.locator(".it-code input[type=checkbox]").first
+    for _ in range(15):
+        box.click(force=True)
+    run = notebook.page.locator("[data-key=run]")
+    for _ in range(9):
+        run.click(force=True)
+    notebook.wait("() => document.querySelector('.it-top').dataset.playing === 'true'")
+    for _ in range(3):
+        notebook.command("notebook:run-cell")
+    notebook.wait("() => document.querySelectorAll('.it-lab').length === 1")
+    found = notebook.run_code(
+        "import threading\n"
+        "print(sum(t.name == 'interactive-training' for t in threading.enumerate()))"
+    )
+    assert int(found) <= 1
+    assert notebook.errors == []
+
+
+def test_ten_thousand_steps_hardly_grow_the_file(lab: OpenNotebook, server: Server) -> None:
+    notebook = lab(LAB.format("'moons', until=10_000"), "lab.session.put('pace', 'full')")
+    notebook.run()
+    notebook.command("docmanager:save")
+    (path,) = server.folder.glob("test_ten_thousand*.ipynb")
+    before = path.stat().st_size
+    notebook.wait(STEP, 10_000)
+    notebook.command("docmanager:save")
+    assert path.stat().st_size - before < 200_000

@@ -207,7 +207,9 @@ def test_comparing_changes_neither_run() -> None:
     twin.recipe = replace(twin.recipe, lr=0.5)
     take(twin, 5)
     states = [r.capture() for r in (run, twin)]
-    before = [(r.timeline.next_at, len(r.timeline.kept), len(r.timeline.changes)) for r in (run, twin)]
+    before = [
+        (r.timeline.next_at, len(r.timeline.kept), len(r.timeline.changes)) for r in (run, twin)
+    ]
     first_difference(run, twin)
     for r, state, timeline in zip((run, twin), states, before, strict=True):
         fresh = r.fork()

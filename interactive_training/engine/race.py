@@ -1,0 +1,198 @@
+"""One surface, one start, up to three optimizers: what a race is, and how it goes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from interactive_training.engine import paths
+from interactive_training.engine.choices import Field
+from interactive_training.engine.errors import RecipeError, TaskError
+from interactive_training.engine.loop import train
+from interactive_training.engine.paths import Floats, Path
+from interactive_training.engine.recipe import Recipe
+from interactive_training.engine.run import Run
+from interactive_training.engine.surfaces import SURFACES, Landscape, Point, Surface
+from interactive_training.engine.task import Task
+
+LANES = ("you", "twin", "third")
+SCALE = Field("scale", 1.0, low=0, open_low=True, high=1e6)
+STEPS = Field("steps", 30, int, low=1, high=2000)
+PATIENCE = 0.4  # seconds that one path may take
+OWN_BOX = ((-4.2, 4.2), (-3.0, 3.0))
+WALKERS = 1000
+
+
+@dataclass(frozen=True)
+class Racer:
+    """A recipe in a race; `scale` multiplies the gradients that it sees."""
+
+    recipe: Recipe
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scale", SCALE.check(self.scale))
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The surface of a race: a row of SURFACES with its options, or the learner's own function."""
+
+    row: Landscape
+    name: str = "own"
+    options: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def named(cls, name: str, **options: float) -> "Ground":
+        """A built-in surface. Raises TaskError for an unknown name or a bad option."""
+        Task.named(name, **options)
+        if name not in SURFACES:
+            raise TaskError(f"{name!r} is no surface; choose one of {', '.join(SURFACES)}.")
+        return cls(SURFACES[name], name, dict(options))
+
+    @classmethod
+    def own(cls, function: Surface, start: Point, box: tuple[Point, Point] | None) -> "Ground":
+        """The learner's function, shown over `box`. Raises TaskError when it cannot be walked."""
+        Task.surface(function, start)
+        made = Landscape(function, start, 0.1, 50, box or OWN_BOX, (), "your function", "")
+        return cls(made)
+
+    @property
+    def function(self) -> Surface:
+        """The surface itself."""
+        return self.row.shaped(self.name, self.options)
+
+    @property
+    def is_quadratic(self) -> bool:
+        """Whether it is a bowl, where every direction shrinks by one factor a step."""
+        return self.row.make is not None
+
+    def check(self, start: Point) -> None:
+        """Raise TaskError unless `start` is finite and on the part of the surface that is shown."""
+        if not paths.finite(start):
+            raise TaskError(f"start is {start!r}; choose two finite numbers.")
+        (left, right), (bottom, top) = self.row.box
+        if not (left <= start[0] <= right and bottom <= start[1] <= top):
+            raise TaskError(
+                f"start ({start[0]:g}, {start[1]:g}) lies off the picture; choose w0 from "
+                f"{left:g} to {right:g} and w1 from {bottom:g} to {top:g}."
+            )
+
+
+@dataclass(frozen=True)
+class Race:
+    """A start, a number of steps and the racers, the learner's first."""
+
+    ground: Ground
+    start: Point
+    steps: int
+    racers: tuple[Racer, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", STEPS.check(self.steps))
+        if not 1 <= len(self.racers) <= len(LANES):
+            raise RecipeError(f"a race has 1 to {len(LANES)} racers; take one out.")
+        # Schedules end where the path ends.
+        planned = [replace(r, recipe=replace(r.recipe, steps=self.steps)) for r in self.racers]
+        object.__setattr__(self, "racers", tuple(planned))
+        self.ground.check(self.start)
+
+    @classmethod
+    def on(cls, ground: Ground, recipe: Recipe | None = None) -> "Race":
+        """One racer from the surface's own start, plain SGD unless a recipe is given."""
+        row = ground.row
+        return cls(ground, row.start, row.steps, (Racer(recipe or Recipe(lr=row.lr)),))
+
+    def changed(self, lane: int, **values: Any) -> "Race":
+        """The race with values of one racer changed: fields of its recipe, or `scale`."""
+        old = self.racers[lane]
+        scale = values.pop("scale", old.scale)
+        new = Racer(replace(old.recipe, **values), scale)
+        return replace(self, racers=(*self.racers[:lane], new, *self.racers[lane + 1 :]))
+
+    def run(self) -> list[Path]:
+        """The path of every racer, each of `steps` steps of the package's training loop."""
+        function = self.ground.function
+        return [
+            paths.path(
+                function,
+                self.start,
+                racer.recipe,
+                self.steps,
+                scale=racer.scale,
+                seconds=PATIENCE,
+            )
+            for racer in self.racers
+        ]
+
+    def task(self, lane: int = 0) -> Task:
+        """The task of one racer, for a Run of it or its source."""
+        racer = self.racers[lane]
+        if racer.scale == 1 and self.start == self.ground.row.start and self.ground.name != "own":
+            return Task.named(self.ground.name, **self.ground.options)
+        return Task.surface(paths.scaled(self.ground.function, racer.scale), self.start)
+
+    def cloud(self) -> Floats:
+        """Where 1,000 starts spread over the picture are after the learner's steps, (1000, 2)."""
+        box = np.array(self.ground.row.box)
+        spread = torch.quasirandom.SobolEngine(2).draw(WALKERS).double().numpy()
+        starts = box[:, 0] + spread * (box[:, 1] - box[:, 0])
+        racer = self.racers[0]
+        function = self.ground.function
+        return paths.cloud(function, starts, racer.recipe, self.steps, scale=racer.scale)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What an optimizer holds at one step: where it is, its gradient, its memory, its move."""
+
+    at: Point
+    gradient: Point
+    step: Point
+    momentum: Point | None
+    squares: Point | None
+
+
+MOMENTA = ("momentum_buffer", "exp_avg")
+SQUARES = ("exp_avg_sq", "square_avg", "sum")
+
+
+def moment(race: Race, index: int, lane: int = 0) -> Moment:
+    """The step from point `index` of a racer's path, with what the optimizer used for it."""
+    racer = race.racers[lane]
+    function = paths.scaled(race.ground.function, racer.scale)
+    run = Run(Task.surface(function, race.start), racer.recipe)
+    for _ in train(run, index, record=False):
+        pass
+    weights: Any = run.model.w
+    before = weights.detach().clone()
+    for _ in train(run, 1, record=False):
+        pass
+    held = run.optimizer.state.get(weights, {})
+
+    def kept(names: tuple[str, ...]) -> Point | None:
+        found = next((held[name] for name in names if held.get(name) is not None), None)
+        return None if found is None else _pair(found)
+
+    gradient = torch.zeros(2) if weights.grad is None else weights.grad
+    return Moment(
+        _pair(before),
+        _pair(gradient),
+        _pair(weights.detach() - before),
+        kept(MOMENTA),
+        kept(SQUARES),
+    )
+
+
+def slope(function: Surface, point: Point) -> tuple[float, Point]:
+    """The height and the gradient at a point, which is all that an optimizer is told."""
+    w = torch.tensor(point, dtype=torch.float64, requires_grad=True)
+    height = function(w)
+    (gradient,) = torch.autograd.grad(height, w)
+    return float(height.detach()), _pair(gradient)
+
+
+def _pair(values: Any) -> Point:
+    return float(values[0]), float(values[1])

@@ -1,0 +1,227 @@
+"""How fast it goes down: heights by step, and the fate of every learning rate and momentum."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.text import Text
+from numpy.typing import NDArray
+
+from interactive_training.figures import style
+from interactive_training.figures.curves import EndLabels
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+FLOOR, CEILING = 1e-10, 1e4
+SHADES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0)
+EVEN = 1 + 1e-6  # a factor of exactly 1 may be rounded upward
+THIN = 16  # cells: a region narrower than that has its name beside it
+
+
+class HeightChart:
+    """Heights above the lowest point by step, on a log axis; below its floor they lie on a rail.
+
+    Notice: on a bowl each direction is a straight line of its own, and the slower one decides.
+    """
+
+    def __init__(self, ax: Axes, *, animated: bool = True) -> None:
+        ax.set_yscale("log")
+        ax.set_ylim(FLOOR, CEILING)
+        self.ax = style.article(ax, "")
+        beside(ax, "step")
+        ax.set_yticks([1e-8, 1e-4, 1, 1e4])
+        ax.minorticks_off()
+        self.lines = {}
+        for name, lane in {
+            "ghost": "ghost",
+            "third": "third",
+            "twin": "twin",
+            "flat": "you",
+            "you": "you",
+            "fourth": "fourth",
+        }.items():
+            (line,) = ax.plot([], [], animated=animated)
+            self.lines[name] = style.lane(line, lane)
+        self.lines["flat"].set(linestyle=(0, (5 / 2.2, 3 / 2.2)), marker="")
+        self.labels = EndLabels(
+            ax,
+            {
+                "you": "you",
+                "flat": "you",
+                "twin": "twin",
+                "third": "third",
+                "fourth": "fourth",
+                "ghost": "ghost",
+            },
+            animated,
+        )
+        self.goal = LineCollection([], linewidths=1, linestyles=[(0, (1, 2))], animated=animated)
+        ax.add_collection(self.goal, autolim=False)
+        style.role(self.goal, "muted")
+        self.goal_name = style.role(
+            ax.text(0, 0, "", fontsize=style.TICK_SIZE, ha="right", animated=animated), "muted"
+        )
+
+    def show(
+        self, lines: Mapping[str, tuple[str, Floats]], steps: int, goal: float | None = None
+    ) -> bool:
+        """Draw heights by lane with the name of each; return whether the limits changed."""
+        for key, line in self.lines.items():
+            _, heights = lines.get(key, ("", np.empty(0)))
+            shown = np.clip(np.nan_to_num(heights, nan=np.inf, posinf=1e300), FLOOR, 1e300)
+            line.set_data(np.arange(len(shown)), shown)
+        ends = {
+            key: (name, float(np.clip(np.nan_to_num(h[-1], nan=CEILING), FLOOR, CEILING)))
+            for key, (name, h) in lines.items()
+            if len(h) and name
+        }
+        self.labels.show(ends | {key: ("", np.nan) for key in self.labels.texts if key not in ends})
+        self.goal.set_segments([] if goal is None else [[(0, goal), (steps, goal)]])
+        self.goal_name.set_text("" if goal is None else "goal")
+        self.goal_name.set_position((steps, (goal or 1) * 1.6))
+        changed = self.ax.get_xlim() != (0, steps)
+        self.ax.set_xlim(0, steps)
+        return changed
+
+    def name(self, words: str) -> None:
+        """Say what is drawn, above the top left corner."""
+        self.ax.set_title(words, loc="left")
+
+
+class FateChart:
+    """What comes of every learning rate and momentum: darker is slower, bare diverges.
+
+    `pin` is the artist to drag. Notice: momentum widens the range of learning rates that converge.
+    """
+
+    def __init__(self, ax: Axes, *, animated: bool = True) -> None:
+        self.ax = style.article(ax, "momentum")
+        beside(ax, "lr")
+        ax.grid(False)
+        ax.set(xlim=(0, 1), ylim=(0, 1), yticks=(0, 0.5, 1))
+        self.layers: list[PathCollection] = []
+        self.names: list[Text] = []
+        (self.best,) = ax.plot([], [], linestyle="", marker="+", markersize=9, zorder=4)
+        self.best.set_markeredgewidth(1.6)
+        style.role(self.best, "text")
+        self.best_name = style.role(
+            ax.text(0, 0, "", fontsize=style.TICK_SIZE, ha="center"), "text"
+        )
+        self.others = {}
+        for lane in ("twin", "third"):
+            (other,) = ax.plot([], [], linestyle="", zorder=5, animated=animated)
+            other.set(marker=style.LANES[lane].marker, markersize=7, markeredgewidth=0)
+            self.others[lane] = style.role(other, lane)
+        (self.pin,) = ax.plot([0], [0], linestyle="", zorder=6, animated=animated)
+        self.pin.set(marker="o", markersize=11, markeredgewidth=2.2, markerfacecolor="none")
+        style.role(self.pin, "you").set_clip_on(False)
+        self.note = style.role(
+            ax.text(
+                0.5, 0.5, "", ha="center", va="center", transform=ax.transAxes, animated=animated
+            ),
+            "muted",
+        )
+
+    def show_map(
+        self,
+        lr: Floats,
+        momentum: Floats,
+        rates: Floats,
+        fates: Ints,
+        names: tuple[str, ...],
+        best: tuple[float, float] | None,
+    ) -> None:
+        """Draw the regions of `fates` (rows: momentum), shaded by the factor a step, `rates`."""
+        for old in (*self.layers, *self.names):
+            old.remove()
+        paths = []
+        for shade in SHADES[:-1]:
+            found = self.ax.contourf(lr, momentum, rates, levels=[shade, EVEN])
+            paths += found.get_paths()
+            found.remove()
+        whole = self.ax.contourf(lr, momentum, rates, levels=[-1, EVEN])
+        paths += whole.get_paths()
+        whole.remove()
+        outlines = []
+        for kind in range(len(names)):
+            if (fates == kind).any() and (fates != kind).any():
+                lines = self.ax.contour(lr, momentum, (fates == kind).astype(float), levels=[0.5])
+                outlines += lines.get_paths()
+                lines.remove()
+        shades = PathCollection(paths, linewidths=0, alpha=0.28, zorder=0.5)
+        edges = PathCollection(outlines, linewidths=0.9, facecolors="none", zorder=0.6)
+        self.layers = [style.role(shades, "fill_high"), style.role(edges, "ghost")]
+        shades.set_edgecolor("none")
+        for layer in self.layers:
+            layer.set_transform(self.ax.transData)
+            self.ax.add_collection(layer, autolim=False)
+        self.ax.set(xlim=(0, lr[-1]), ylim=(0, 1))
+        self.best.set_visible(True)
+        self.best_name.set_visible(True)
+        self.names = []
+        for kind, name in enumerate(names):
+            inside = fates == kind
+            depth, x, y = middle(lr, momentum, inside)
+            across = "center"
+            if depth < THIN:
+                row = len(momentum) // 4
+                columns = np.flatnonzero(inside[row])
+                if not len(columns) or columns[-1] < len(lr) / 4:
+                    continue
+                x, y, across = float(lr[columns[-1]] + 0.02 * lr[-1]), float(momentum[row]), "left"
+            text = self.ax.text(x, y, name, va="center", fontsize=style.TICK_SIZE)
+            text.set_horizontalalignment(across)  # type: ignore[arg-type]
+            self.names.append(style.role(text, "text"))
+        self.best.set_data([] if best is None else [best[0]], [] if best is None else [best[1]])
+        self.best_name.set_text("" if best is None else "fastest")
+        if best is not None:
+            self.best_name.set_position((best[0], best[1] + 0.06))
+
+    def hide(self, hidden: bool) -> None:
+        """Take the regions away, or bring them back."""
+        for artist in (*self.layers, *self.names, self.best, self.best_name):
+            artist.set_visible(not hidden)
+
+    def show(
+        self,
+        pin: tuple[float, float] | None,
+        others: Mapping[str, tuple[float, float]],
+        note: str = "",
+    ) -> None:
+        """Put the pins where the runs are, at the edge if they lie beyond; `note` is for no map."""
+        right = self.ax.get_xlim()[1]
+        for marks, at in ((self.pin, pin), *((m, others.get(k)) for k, m in self.others.items())):
+            marks.set_data([] if at is None else [min(at[0], right)], [] if at is None else [at[1]])
+        self.note.set_text(note)
+
+
+def beside(ax: Axes, words: str) -> None:
+    """Name the x axis at its right end, in the gutter."""
+    name = ax.annotate(
+        words,
+        (1, 0),
+        xycoords="axes fraction",
+        xytext=(10, -4),
+        textcoords="offset points",
+        va="top",
+        fontsize=style.LABEL_SIZE,
+    )
+    style.role(name, "muted")
+
+
+def middle(x: Floats, y: Floats, inside: NDArray[np.bool_]) -> tuple[int, float, float]:
+    """The point of a region that is farthest from its edge, after how many cells that is."""
+    depth = np.pad(inside, 1, constant_values=False).astype(int)
+    layer = depth.copy()
+    while layer.any():
+        layer = (
+            layer
+            * np.roll(layer, 1, 0)
+            * np.roll(layer, -1, 0)
+            * np.roll(layer, 1, 1)
+            * np.roll(layer, -1, 1)
+        )
+        depth += layer
+    row, column = np.unravel_index(int(np.argmax(depth)), depth.shape)
+    return int(depth.max()), float(x[column - 1]), float(y[row - 1])

@@ -1,0 +1,237 @@
+"""A surface from above: its contours, and the paths that optimizers take over it."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PathCollection, PolyCollection
+from matplotlib.text import Text
+from matplotlib.transforms import IdentityTransform
+from numpy.typing import NDArray
+
+from interactive_training.figures import style
+
+Floats = NDArray[np.float64]
+LEVELS = 12
+THINNED_AFTER = 40  # steps from which on not every one has a dot
+ARROW = 9  # pixels
+LANES = ("you", "twin", "third")
+ARROWS = {"gradient": "text", "momentum": "third", "step": "you"}
+
+
+class Track(NamedTuple):
+    """A path to draw, shape (n, 2), and the step at which it leaves the picture, if it does."""
+
+    points: Floats
+    leaves: int | None = None
+
+
+NOWHERE = Track(np.empty((0, 2)))
+
+
+class SurfaceMap:
+    """Contours that stand still, paths that move, and a start to drag.
+
+    `start` is the artist to make draggable. Notice: without memory every step is at right angles
+    to the contour that it starts on.
+    """
+
+    def __init__(self, ax: Axes, *, animated: bool = True) -> None:
+        self.ax = style.article(ax, "w1")
+        corner = ax.text(0.992, 0.015, "w0", ha="right", transform=ax.transAxes)
+        style.role(corner, "text").set_fontsize(style.LABEL_SIZE)
+        ax.grid(False)
+        ax.spines["bottom"].set_visible(False)
+        self.contours: list[PathCollection] = []
+        self.hidden = False
+        empty: Floats = np.empty((0, 2))
+        self.cloud = ax.scatter([], [], s=5, linewidths=0, alpha=0.7, zorder=2, animated=animated)
+        style.role(self.cloud, "text")
+        (self.ghost,) = ax.plot(*empty.T, animated=animated)
+        style.lane(self.ghost, "ghost")
+        self.halos, self.paths, self.dots, self.ends, self.tips, self.labels = {}, {}, {}, {}, {}, {}
+        for order, lane in enumerate(reversed(LANES)):
+            z = 3 + order / 10
+            (halo,) = ax.plot([], [], linewidth=4, zorder=z, animated=animated)
+            (line,) = ax.plot([], [], zorder=z + 0.02, animated=animated)
+            (dots,) = ax.plot([], [], linestyle="", zorder=z + 0.03, animated=animated)
+            (end,) = ax.plot([], [], linestyle="", zorder=z + 0.04, animated=animated)
+            tip = LineCollection([], linewidths=2, zorder=z + 0.04, animated=animated)
+            ax.add_collection(tip, autolim=False)
+            self.halos[lane] = style.role(halo, "ground")
+            self.paths[lane] = style.lane(line, lane)
+            line.set(marker="", linewidth=2)
+            mark = style.LANES[lane].marker
+            self.dots[lane] = style.role(dots, lane)
+            dots.set(marker=mark, markersize=4.4, markeredgewidth=0)
+            self.ends[lane] = style.role(end, lane)
+            end.set(marker=mark, markersize=9, markeredgewidth=0)
+            self.tips[lane] = style.role(tip, lane)
+            self.labels[lane] = self._label(lane, animated)
+        self.arrows: dict[str, LineCollection] = {}
+        for name, role in ARROWS.items():
+            arrow = LineCollection([], linewidths=2.2, zorder=5, animated=animated)
+            ax.add_collection(arrow, autolim=False)
+            self.arrows[name] = style.role(arrow, role)
+        self.arrow_names = {name: self._label(role, animated) for name, role in ARROWS.items()}
+        self.squares = PolyCollection([], linewidths=1.2, zorder=4.5, animated=animated)
+        ax.add_collection(self.squares, autolim=False)
+        self.squares.set_facecolor("none")
+        style.role(self.squares, "third")
+        (self.trail,) = ax.plot([], [], zorder=4, animated=animated)
+        style.lane(self.trail, "fourth").set(markevery=None, markersize=5)
+        (self.start,) = ax.plot([0], [0], linestyle="", zorder=6, animated=animated)
+        self.start.set(marker="o", markersize=14, markeredgewidth=2, markerfacecolor="none")
+        style.role(self.start, "text").set_clip_on(False)
+        self.hint = self._label("text", animated)
+
+    def _label(self, role: str, animated: bool) -> Text:
+        """A word on the picture, next to what it names."""
+        text = self.ax.text(0, 0, "", fontsize=style.LABEL_SIZE, zorder=6, animated=animated)
+        return style.role(text, role)
+
+    def show_surface(self, x: Floats, y: Floats, height: Floats, lowest: float) -> None:
+        """Draw the contours of `height` (len(y), len(x)) on 12 levels, even in its logarithm."""
+        for old in self.contours:
+            old.remove()
+        above = height - min(lowest, float(np.nanmin(height)))
+        top = float(np.nanmax(above)) or 1.0
+        least = max(float(np.nanquantile(above, 0.004)), 1e-3 * top)
+        levels = np.geomspace(least, top, LEVELS + 1)[:-1]
+        above = np.nan_to_num(above, nan=top, posinf=top)
+        filled = []
+        for level in levels:
+            found = self.ax.contourf(x, y, above, levels=[level, 2 * top])
+            filled += found.get_paths()
+            found.remove()
+        lines = self.ax.contour(x, y, above, levels=levels, linewidths=0.7)
+        outlines = lines.get_paths()
+        lines.remove()
+        # Layers of one colour, each a little of it: so both themes come out of one role each.
+        fill = PathCollection(filled, linewidths=0, alpha=1 - 0.12 ** (1 / LEVELS), zorder=0.5)
+        edge = PathCollection(outlines, linewidths=0.7, facecolors="none", alpha=0.45, zorder=0.6)
+        self.contours = [style.role(fill, "fill_high"), style.role(edge, "ghost")]
+        fill.set_edgecolor("none")
+        for layer in self.contours:
+            layer.set_transform(self.ax.transData)
+            self.ax.add_collection(layer, autolim=False)
+        self.ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
+
+    def hide_surface(self, hidden: bool) -> None:
+        """Take the contours away, or bring them back."""
+        self.hidden = hidden
+        for layer in self.contours:
+            layer.set_visible(not hidden)
+
+    def show(
+        self,
+        start: tuple[float, float],
+        tracks: Mapping[str, Track],
+        *,
+        ghost: Track = NOWHERE,
+        cloud: Floats | None = None,
+        trail: Floats | None = None,
+        hint: str = "",
+    ) -> None:
+        """Draw the paths by lane, the one before, a cloud of ends and a path taken by hand."""
+        self.start.set_data([start[0]], [start[1]])
+        draw = self._within(ghost)
+        self.ghost.set_data(draw[:, 0], draw[:, 1])
+        for lane in LANES:
+            self._show_lane(lane, tracks.get(lane, NOWHERE))
+        self.cloud.set_offsets(np.empty((0, 2)) if cloud is None else cloud)
+        walked = np.empty((0, 2)) if trail is None else trail
+        self.trail.set_data(walked[:, 0], walked[:, 1])
+        self._place(self.hint, start, hint, (14, -4))
+
+    def _show_lane(self, lane: str, track: Track) -> None:
+        points = self._within(track)
+        every = max(1, -(-len(points) // THINNED_AFTER))
+        last = points[-1:] if track.leaves is None else points[:0]
+        for line, data in (
+            (self.halos[lane], points),
+            (self.paths[lane], points),
+            (self.dots[lane], points[1:-1:every]),
+            (self.ends[lane], last),
+        ):
+            line.set_data(data[:, 0], data[:, 1])
+        gone = track.leaves is not None and len(points) > 1
+        self.tips[lane].set_segments(self._head(points[-2], points[-1]) if gone else [])
+        words = f"leaves the picture at step {track.leaves}" if gone else ""
+        self._place(self.labels[lane], points[-1] if len(points) else (0, 0), words, (10, 14))
+
+    def show_arrows(
+        self,
+        at: tuple[float, float] | None,
+        arrows: Mapping[str, Sequence[float]],
+        squares: Sequence[float] | None = None,
+    ) -> None:
+        """Draw arrows from a point: vectors by name, see ARROWS; `squares` are the sides of a box.
+
+        Lengths are shares of the picture, so that a long gradient stays a picture; the direction
+        is true.
+        """
+        for name, collection in self.arrows.items():
+            vector = np.asarray(arrows.get(name, (0, 0)), float)
+            if at is None or not np.isfinite(vector).all() or not vector.any():
+                collection.set_segments([])
+                self._place(self.arrow_names[name], (0, 0), "", (0, 0))
+                continue
+            tip = np.asarray(at) + vector
+            collection.set_segments([[at, tip], *self._head(np.asarray(at), tip)])
+            self._place(self.arrow_names[name], tip, name, (6, 6))
+        corners = []
+        if at is not None and squares is not None:
+            (a, b), (x, y) = squares, at
+            corners = [[(x - a, y - b), (x + a, y - b), (x + a, y + b), (x - a, y + b)]]
+        self.squares.set_verts(corners)
+
+    def _within(self, track: Track) -> Floats:
+        """The points of a track, cut where it leaves the frame for good."""
+        points = track.points if track.leaves is None else track.points[: track.leaves + 1]
+        if track.leaves is None or len(points) < 2:
+            return points
+        inner, outer = points[-2], points[-1]
+        low, high = np.transpose([self.ax.get_xlim(), self.ax.get_ylim()])
+        if not np.isfinite(outer).all():
+            return points[:-1]
+        way = outer - inner
+        with np.errstate(divide="ignore", invalid="ignore"):
+            room = np.where(way > 0, (high - inner) / way, (low - inner) / way)
+        share = float(np.nanmin(np.where(way != 0, room, np.inf)))
+        cut: Floats = np.concatenate((points[:-1], [inner + min(1.0, max(0.0, 0.985 * share)) * way]))
+        return cut
+
+    def _head(self, before: Floats, tip: Floats) -> list[Floats]:
+        """Two strokes that make an arrow's head at `tip`, of the same size at any scale."""
+        if not np.isfinite([before, tip]).all():
+            return []
+        to_pixels = self.ax.transData - IdentityTransform()
+        a, b = to_pixels.transform([before, tip])
+        way = (b - a) / (np.hypot(*(b - a)) or 1.0)
+        pixel = self.ax.figure.get_dpi() / 72  # type: ignore[union-attr]
+        heads = []
+        for turn in (2.6, -2.6):
+            c, s = np.cos(turn), np.sin(turn)
+            barb = b + ARROW * pixel * np.array((c * way[0] - s * way[1], s * way[0] + c * way[1]))
+            heads.append(to_pixels.inverted().transform([b, barb]))
+        return heads
+
+    def _place(
+        self, text: Text, at: Sequence[float] | Floats, words: str, away: tuple[float, float]
+    ) -> None:
+        """Put words beside a point, on the side where the picture has room for them."""
+        text.set_text(words)
+        if not words:
+            return
+        to_axes = self.ax.transData + self.ax.transAxes.inverted()
+        x, y = to_axes.transform(at)
+        pixel = self.ax.figure.get_dpi() / 72  # type: ignore[union-attr]
+        right = x > 0.6
+        text.set_horizontalalignment("right" if right else "left")
+        below = y > 0.9
+        dx = (-away[0] if right else away[0]) * pixel / self.ax.bbox.width
+        dy = (-away[1] - 8 if below else away[1]) * pixel / self.ax.bbox.height
+        text.set_transform(self.ax.transAxes)
+        text.set_position((float(np.clip(x + dx, 0.01, 0.99)), float(np.clip(y + dy, 0.02, 0.96))))

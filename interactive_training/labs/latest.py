@@ -1,0 +1,81 @@
+"""Work whose newest request is the only one that counts, done by a thread of its own."""
+
+import contextvars
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Latest(Generic[T]):
+    """Does `work(request)` for the newest request; those that it had no time for are dropped.
+
+    Until `start` is called, and after `stop`, `put` does the work in the calling thread. `failed`
+    gets what the work raises. Notice: 500 requests in a second leave nothing to be done later.
+    """
+
+    def __init__(self, work: Callable[[T], None], failed: Callable[[Exception], None]) -> None:
+        self._work, self._failed = work, failed
+        self._slot: list[T] = []
+        self._wake = threading.Condition()
+        self._worker: threading.Thread | None = None
+        self._ending = False
+        self.done = 0  # requests that were worked on
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread is running."""
+        return self._worker is not None and self._worker.is_alive()
+
+    def put(self, request: T) -> None:
+        """Ask for this, in place of whatever still waits."""
+        with self._wake:
+            self._slot[:] = [request]
+            self._wake.notify()
+        if not self.alive:
+            self._take()
+
+    def start(self) -> None:
+        """Start the thread, if it is not running."""
+        with self._wake:
+            if self.alive:
+                return
+            self._ending = False
+            self._worker = threading.Thread(
+                target=contextvars.copy_context().run,
+                args=(self._run,),
+                name="interactive-training-latest",
+                daemon=True,
+            )
+            self._worker.start()
+
+    def stop(self) -> None:
+        """End the thread after what it is doing."""
+        with self._wake:
+            self._ending = True
+            self._wake.notify()
+        worker = self._worker
+        if worker is not None and worker is not threading.current_thread():
+            worker.join(timeout=5)
+        self._worker = None
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                while not self._slot and not self._ending:
+                    self._wake.wait()
+                if self._ending:
+                    return
+            self._take()
+
+    def _take(self) -> None:
+        with self._wake:
+            if not self._slot:
+                return
+            request = self._slot.pop()
+        try:
+            self._work(request)
+        except Exception as error:
+            self._failed(error)
+        self.done += 1

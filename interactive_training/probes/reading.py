@@ -1,0 +1,164 @@
+"""What a race shows, in numbers: who goes where, how fast, and how near to the edge."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from interactive_training.engine.paths import Floats, Path
+from interactive_training.engine.race import LANES, Race
+from interactive_training.probes import curvature as curves
+from interactive_training.probes.curvature import Curvature, Rule
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A race that was run: its paths, where each leaves the picture, and the bowl at its bottom.
+
+    `bowl` is the curvature at the minimum that the learner's path comes nearest to, or None where
+    the surface does not bend upward there. `rules` holds for every racer the rule of its SGD, or
+    None for another optimizer. `heights` are taken from the lowest point.
+    """
+
+    race: Race
+    paths: list[Path]
+    leaves: list[int | None]
+    heights: list[Floats]
+    bowl: Curvature | None
+    rules: list[Rule | None]
+
+    @property
+    def factors(self) -> tuple[complex, complex] | None:
+        """The learner's factors a step along flat and steep, if it is SGD on a bowl."""
+        if self.bowl is None or self.rules[0] is None:
+            return None
+        flat, steep = curves.rates(self.rules[0], self.bowl.values)
+        return flat, steep
+
+    def edge(self, lane: int) -> float | None:
+        """The learning rate above which this racer's SGD diverges near the minimum."""
+        rule = self.rules[lane]
+        return None if self.bowl is None or rule is None else curves.edge(rule, self.bowl.values)
+
+    def shares(self) -> Floats | None:
+        """The heights of the learner's path due to flat and steep, on a bowl only."""
+        if self.bowl is None or not self.race.ground.is_quadratic:
+            return None
+        return self.bowl.shares(self.paths[0])
+
+
+def read(race: Race) -> Reading:
+    """Run a race and take its numbers."""
+    paths = race.run()
+    row = race.ground.row
+    bowl = bottom(race, paths[0])
+    lowest = row.lowest
+    if race.ground.name == "own":
+        lowest = min(float(np.nanmin(path.heights)) for path in paths)
+    return Reading(
+        race,
+        paths,
+        [path.leaves(row.box) for path in paths],
+        [np.abs(path.heights - lowest) for path in paths],
+        bowl,
+        [
+            Rule.of(racer.recipe, racer.scale) if racer.recipe.optimizer == "SGD" else None
+            for racer in race.racers
+        ],
+    )
+
+
+def bottom(race: Race, path: Path) -> Curvature | None:
+    """The bowl at the minimum nearest to a path's end, or at its end on an own function."""
+    at = curves.nearest(path.end, race.ground.row.minima)
+    found = curves.curvature(race.ground.function, at)
+    return found if found is not None and found.is_bowl else None
+
+
+def marks(reading: Reading, lane: int) -> dict[str, list[tuple[float, str]]]:
+    """Where learning rate and momentum of a racer are best, and where it diverges."""
+    rule, bowl = reading.rules[lane], reading.bowl
+    if rule is None or bowl is None:
+        return {"lr": [], "momentum": []}
+    best = curves.best_lr(rule, bowl.values)
+    edge = curves.edge(rule, bowl.values)
+    mass = curves.best_momentum(rule, bowl.values)
+    still = curves.worst(replace(rule, momentum=0.0), bowl.values)
+    useful = curves.worst(replace(rule, momentum=mass), bowl.values) < still - 1e-3
+    return {
+        "lr": [(best, f"best {short(best)}"), (edge, f"edge {short(edge)}")],
+        "momentum": [(0.0, "0"), *([(mass, f"best {short(mass)}")] if useful else [])]
+        + [(1.0, "1")],
+    }
+
+
+def span(race: Race) -> tuple[float, float, bool]:
+    """The learning rates worth a slider on this ground: lowest, highest, whether logarithmic."""
+    found = [curves.curvature(race.ground.function, at) for at in race.ground.row.minima]
+    sharp = [bowl.values[1] for bowl in found if bowl is not None and bowl.is_bowl]
+    if not sharp:
+        return 1e-4, 10.0, True
+    if race.ground.is_quadratic:
+        return 0.01 / sharp[0], 4.8 / sharp[0], False
+    return 0.01 / max(sharp), 8 / min(sharp), True
+
+
+def rescaled(race: Race, before: Reading) -> Race:
+    """The race with every SGD as near to its edge on this bowl as it was on the one before."""
+    bowl = bottom(race, before.paths[0])
+    if bowl is None or before.bowl is None:
+        return race
+    ratio = before.bowl.values[1] / bowl.values[1]
+    for lane, racer in enumerate(race.racers):
+        if racer.recipe.optimizer == "SGD":
+            race = race.changed(lane, lr=racer.recipe.lr * ratio)
+    return race
+
+
+def short(value: float) -> str:
+    """A number as the marks have it: ".25", "0.0099" as ".0099"."""
+    text = f"{value:.2g}" if value < 0.095 or value >= 1 else f"{value:.2f}"
+    return text.removeprefix("0") if text.startswith("0.") else text
+
+
+def sentence(reading: Reading) -> str:
+    """What the picture shows, with a number and what it is compared with."""
+    path, leaves, factors = reading.paths[0], reading.leaves[0], reading.factors
+    if path.stopped:
+        return f"Your function: {path.stopped}."[:160]
+    edge, racer = reading.edge(0), reading.race.racers[0]
+    if leaves is not None:
+        words = f"Leaves the picture at step {leaves}"
+        if factors is None or edge is None:
+            return f"{words}, at height {_height(reading):.3g} after step {path.taken}."
+        if reading.race.ground.is_quadratic:
+            return f"{words}: each step steep {times(factors[1])}. Edge: lr {edge:.3g}."
+        return f"{words}. At the minimum lr {racer.recipe.lr:.3g} stands against edge {edge:.3g}."
+    where = f"{path.taken} steps: ({path.end[0]:.2g}, {path.end[1]:.2g})"
+    if len(reading.paths) > 1:
+        others = [
+            f"{lane} {'left' if gone is not None else f'{heights[-1]:.2g}'}"
+            for lane, gone, heights in zip(LANES, reading.leaves, reading.heights, strict=False)
+        ]
+        return f"Height after {reading.race.steps} steps: {', '.join(others)}."
+    if factors is not None and reading.race.ground.is_quadratic:
+        return f"{where}. Each step: flat {times(factors[0])}, steep {times(factors[1])}."
+    if factors is not None and edge is not None:
+        return f"{where}, height {_height(reading):.2g}. lr {racer.recipe.lr:.3g}, edge {edge:.3g}."
+    if path.taken:
+        first = path.points[1] - path.points[0]
+        return (
+            f"{where}, height {_height(reading):.2g}. First step: ({first[0]:.2g}, {first[1]:.2g})."
+        )
+    return f"{where}."
+
+
+def _height(reading: Reading) -> float:
+    heights = reading.heights[0]
+    return float(heights[-1])
+
+
+def times(factor: complex) -> str:
+    """A factor a step in words: "x -0.20", or "x 0.71 in ripples"."""
+    if abs(factor.imag) > 1e-7:
+        return f"x {abs(factor):.2f} in ripples"
+    return f"x {factor.real:.2f}"

@@ -1,0 +1,126 @@
+"""BowlLab in a real JupyterLab: hands on the start, the sliders and the fate map."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Notebook, OpenNotebook
+
+LAB = "from interactive_training.labs import BowlLab\nlab = BowlLab()\nlab"
+PAINTED = """() => {
+    const figures = [...document.querySelectorAll(".live-figure")];
+    return figures.length === 3 && figures.every((one) => Number(one.dataset.painted) > 0);
+}"""
+SAYS = "(words) => document.querySelector('.it-sentence').textContent.includes(words)"
+SENTENCE = ".it-sentence"
+START, PIN = ".live-figure-handle >> nth=0", ".live-figure-handle >> nth=1"
+
+
+def shot(notebook: Notebook, name: str) -> None:
+    """Keep a screenshot where SCREENSHOTS says; tests do not depend on it."""
+    folder = os.environ.get("SCREENSHOTS")
+    if folder:
+        notebook.page.wait_for_timeout(700)
+        notebook.page.screenshot(path=str(Path(folder) / f"{name}.png"))
+
+
+def picture(notebook: Notebook) -> str:
+    """What is on the canvas of the surface, as text to compare."""
+    drawn: str = notebook.page.evaluate(
+        "() => document.querySelector('.live-figure canvas').toDataURL()"
+    )
+    return drawn
+
+
+def changed(notebook: Notebook, before: str, words: str) -> None:
+    """Wait until picture and sentence are other ones."""
+    notebook.wait(
+        "(old) => document.querySelector('.live-figure canvas').toDataURL() !== old", before
+    )
+    notebook.wait("(old) => document.querySelector('.it-sentence').textContent !== old", words)
+
+
+def test_start_and_pin_are_dragged_in_both_themes(lab: OpenNotebook) -> None:
+    notebook = lab(LAB)
+    notebook.run()
+    notebook.wait(PAINTED)
+    page = notebook.page
+    assert page.locator(SENTENCE).inner_text() == (
+        "30 steps: (6.8e-05, 2.1e-21). Each step: flat x 0.70, steep x -0.20."
+    )
+    shot(notebook, "bowl-1-light")
+    for theme in ("light", "dark"):
+        notebook.theme(theme)
+        before, words = picture(notebook), page.locator(SENTENCE).inner_text()
+        box = page.locator(START).bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + 14, box["y"] + 14)
+        page.mouse.down()
+        page.mouse.move(box["x"] - 90, box["y"] + 60, steps=12)
+        page.mouse.up()
+        changed(notebook, before, words)
+        before, words = picture(notebook), page.locator(SENTENCE).inner_text()
+        page.locator(START).focus()
+        for _ in range(3):
+            page.keyboard.press("ArrowRight")
+        changed(notebook, before, words)
+        shot(notebook, f"bowl-2-dragged-{theme}")
+    box = page.locator(PIN).bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 14, box["y"] + 14)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 120, box["y"] + 10, steps=8)
+    page.mouse.up()
+    notebook.wait(SAYS, "Leaves the picture at step")
+    shot(notebook, "bowl-3-diverges-dark")
+    assert notebook.errors == []
+
+
+def test_sliders_marks_racers_and_the_hand(lab: OpenNotebook) -> None:
+    notebook = lab(LAB)
+    notebook.run()
+    notebook.wait(PAINTED)
+    page = notebook.page
+    page.get_by_role("button", name="set lr to edge .25").click()
+    notebook.wait(SAYS, "steep x -1.00")
+    page.locator("[data-key=range-lr]").focus()
+    page.keyboard.press("ArrowRight")
+    notebook.wait(SAYS, "Leaves the picture at step")
+    shot(notebook, "bowl-4-edge")
+    page.get_by_role("button", name="set lr to best .20").click()
+    notebook.wait(SAYS, "flat x 0.60")
+    page.locator("[data-key=add]").click()
+    notebook.wait(SAYS, "twin")
+    page.locator("[data-key=add]").click()
+    notebook.wait(SAYS, "third")
+    page.locator("[data-key=more]").click()
+    shot(notebook, "bowl-5-race")
+    page.keyboard.press("Escape")
+    page.locator("[data-key=setup]").click()
+    shot(notebook, "bowl-6-setup")
+    page.locator("[data-key=choice-surface]").select_option("himmelblau")
+    notebook.wait(SAYS, "height 7.9e-31")
+    page.locator("[data-key=cloud]").click()
+    page.locator("[data-key=setup]").click()
+    shot(notebook, "bowl-7-himmelblau")
+    page.locator("[data-key=cloud]").click()
+    page.locator("[data-key=moment]").click()
+    notebook.wait(SAYS, "Step 0: gradient")
+    shot(notebook, "bowl-8-slow")
+    page.locator("[data-key=moment]").click()
+    page.get_by_role("button", name="Be the optimizer").click()
+    notebook.wait(SAYS, "Move 0")
+    before, words = picture(notebook), page.locator(SENTENCE).inner_text()
+    page.locator(START).focus()
+    page.keyboard.press("Shift+ArrowUp")
+    changed(notebook, before, words)
+    notebook.wait(SAYS, "Move 1")
+    shot(notebook, "bowl-9-hand")
+    page.get_by_role("button", name="Let SGD go").click()
+    notebook.wait(SAYS, "By hand")
+    shot(notebook, "bowl-10-compare")
+    page.get_by_role("button", name="Done").click()
+    assert notebook.errors == []
