@@ -73,7 +73,7 @@ class Feed:
     def capture(self) -> dict[str, Any]:
         """The place as plain values."""
         return {
-            "order": self.order.clone(),
+            "order": self.order,  # never changed in place
             "offset": self.offset,
             "start": self.start,
             "end": self.end,
@@ -82,6 +82,6 @@ class Feed:
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Go to a captured place."""
-        self.order, self.parts = saved["order"].clone(), None
+        self.order, self.parts = saved["order"], None
         self.offset, self.start = saved["offset"], saved["start"]
         self.end, self.batch = saved["end"], saved["batch"]

@@ -27,7 +27,9 @@ def train(run: "Run", steps: int, *, record: bool = True) -> Iterator[Step]:
     then yields None. Raises StepError when torch refuses a step and NonFiniteError when a number
     is not finite: either way the run stands in the last good state and can be trained on.
 
-    Notice: at each yield the gradients of the step are still on the model.
+    Notice: at each yield the gradients of the step are still on the model. What a loop's body
+    changes by hand, other than through `run.recipe` and `run.place`, cannot be redone when the
+    run has to come back to a state.
     """
     claim(run)
     try:
@@ -51,7 +53,7 @@ def walk(run: "Run", steps: int = 1) -> Iterator[str]:
             try:
                 recipe, lines = begin(run)
                 for line in lines.recorded:
-                    with torch.set_grad_enabled(recipe.grad):
+                    with torch.set_grad_enabled(recipe.grad), run.lent():
                         line(run, recipe)
                     if line.__name__ in lines.names:
                         yield line.__name__
@@ -68,7 +70,7 @@ def advance(run: "Run", *, recorded: bool = True) -> Step | None:
     remember(run)
     try:
         recipe, lines = begin(run)
-        with torch.set_grad_enabled(recipe.grad):
+        with torch.set_grad_enabled(recipe.grad), run.lent():
             for line in lines.recorded if recorded else lines.unrecorded:
                 line(run, recipe)
         return finish(run, recipe, lines, recorded=recorded)
@@ -119,7 +121,7 @@ def recover(run: "Run", error: BaseException) -> None:
             step,
             tensor,
             f"at step {step} the {tensor} was not finite; the run is back before step "
-            f"{run.index}, so lower lr, clip the gradient or mend the data, and go on.",
+            f"{run.index}: mend the data, or rewind further and lower lr or clip the gradient.",
         ) from None
     if isinstance(error, Exception) and not isinstance(error, RecipeError):
         raise StepError(step, explained(step, error)) from error
@@ -161,9 +163,13 @@ def rewind(run: "Run", index: int, *, changed: bool = False) -> None:
 
 
 def claim(run: "Run") -> None:
-    """Refuse a second loop on a run while the first could still go on."""
+    """Refuse a second loop on a run while the first could still go on.
+
+    The state is kept: what was changed by hand since the last loop cannot be redone from before.
+    """
     if run.claimed:
         raise BusyError(
             "another train or walk of this run is still open; exhaust or close it, or fork the run."
         )
+    run.timeline.keep(run.capture())
     run.claimed = True

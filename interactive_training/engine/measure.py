@@ -1,10 +1,9 @@
 """What a record says about a step: measured on the device, brought over in one read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from math import hypot, isfinite
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
@@ -14,32 +13,45 @@ if TYPE_CHECKING:
     from interactive_training.engine.run import Run
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """The record of one micro-batch: one forward, one backward.
 
     `loss` is the loss as the recipe reduces it and `rows` the micro-batch's size; `per_sample` is
     the loss on one scale for every reduction. `grad_norm` is the length of the whole gradient
-    just before `clip` or `step`, `layer_norms` its length in each layer, `clip_scale` the factor
-    by which clipping shortens it (1.0: not clipped). `amp_scale` is float16's loss scale, else
-    1.0; `skipped` says that float16 left the step out, `updated` that an optimizer step was taken
-    with a gradient. `metrics` holds `validation_loss` and `validation_accuracy` (from 0 to 1)
-    when a validation was due. `recipe` is the recipe that was in force.
+    just before `clip` or `step`, `norms` its length in each parameter and `layer_norms` in each
+    layer; `clip_scale` is the factor by which clipping shortens it (1.0: not clipped). `amp_scale`
+    is float16's loss scale, else 1.0; `skipped` says that float16 left the step out, `updated`
+    that an optimizer step was taken with a gradient. `metrics` holds `validation_loss` and
+    `validation_accuracy` (from 0 to 1) when a validation was due. `recipe` is the recipe that was
+    in force.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # in place of the method that every tuple has
     loss: float
     per_sample: float
     rows: int
     lr: float
     grad_norm: float
-    layer_norms: Mapping[str, float]
+    norms: Mapping[str, float]
     clip_scale: float
     amp_scale: float
     skipped: bool
     updated: bool
     metrics: Mapping[str, float]
-    recipe: Recipe = field(repr=False)
+    recipe: Recipe
+
+    def __repr__(self) -> str:
+        shown = (f"{k}={v!r}" for k, v in self._asdict().items() if k not in ("norms", "recipe"))
+        return f"Step({', '.join(shown)})"
+
+    @property
+    def layer_norms(self) -> dict[str, float]:
+        """The length of the gradient in each layer."""
+        layers: dict[str, float] = {}
+        for name, norm in self.norms.items():
+            layer = name.rpartition(".")[0] or name
+            layers[layer] = hypot(layers.get(layer, 0.0), norm)
+        return layers
 
 
 NO_METRICS: Mapping[str, float] = MappingProxyType({})
@@ -53,10 +65,9 @@ def measure(run: "Run", recipe: Recipe) -> None:
     """Take the lengths of the gradients where they are, without reading them."""
     run.lr_used = run.optimizer.param_groups[0]["lr"]
     grads = [grad for _, p in run.trainable if (grad := p.grad) is not None]
-    run.measured = run.layers
-    if len(grads) < len(run.layers):
-        pairs = zip(run.layers, run.trainable, strict=True)
-        run.measured = [layer for layer, (_, p) in pairs if p.grad is not None]
+    run.measured = run.names
+    if len(grads) < len(run.names):
+        run.measured = [name for name, p in run.trainable if p.grad is not None]
     run.norms = list(torch._foreach_norm(grads)) if grads else []
     if grads and recipe.clip == "value":
         clipped = torch._foreach_clamp_max(grads, recipe.clip_at)
@@ -111,10 +122,8 @@ def record(run: "Run", recipe: Recipe, ran: frozenset[str]) -> Step:
     """The record of the step that has just run the lines named in `ran`."""
     at = 0 if run.loss is None else 1
     loss = run.numbers[0] if at else float("nan")
-    layers: dict[str, float] = {}
-    for layer, norm in zip(run.measured, run.numbers[at:], strict=False):
-        layers[layer] = hypot(layers.get(layer, 0.0), norm)
-    total = hypot(*layers.values())
+    norms = dict(zip(run.measured, run.numbers[at:], strict=False))
+    total = hypot(*norms.values())
 
     stepped, scale = "step" in ran, 1.0
     skipped = stepped and run.skipped
@@ -122,7 +131,7 @@ def record(run: "Run", recipe: Recipe, ran: frozenset[str]) -> Step:
         scale = run.scale if stepped else run.scaler.get_scale()
 
     clip_scale = 1.0
-    if "clip" in ran and total > 0:
+    if recipe.clip != "none" and "clip" in ran and total > 0:
         if recipe.clip == "norm":
             clip_scale = min(1.0, recipe.clip_at / (total + 1e-6))
         elif recipe.clip == "value":
@@ -135,7 +144,7 @@ def record(run: "Run", recipe: Recipe, ran: frozenset[str]) -> Step:
         rows=1 if run.x is None else len(run.x),
         lr=run.lr_used,
         grad_norm=total,
-        layer_norms=layers,
+        norms=norms,
         clip_scale=clip_scale,
         amp_scale=scale,
         skipped=skipped,

@@ -163,7 +163,8 @@ def cloud(
     for _ in train(run, steps, record=False):
         pass
     weights: Any = run.model.w
-    return np.array(weights.detach().T)
+    ends: Floats = weights.detach().T.contiguous().numpy().copy()
+    return ends
 
 
 def scaled(function: Surface, scale: float) -> Surface:

@@ -17,9 +17,6 @@ Line = Callable[["Run", "Recipe"], None]
 
 EACH, FIRST, LAST = "each", "first", "last"
 
-# The lines in which a model draws random numbers, by how it does so.
-DRAWING = {"never": (), "dropout": ("forward",), "unknown": ("forward", "backward", "validate")}
-
 
 def placed(recipe: "Recipe") -> list[tuple[str, str]]:
     """The stages in order, each with the micro-batches of a group in which it runs.
@@ -53,10 +50,10 @@ Plan = dict[tuple[bool, bool], Lines]
 
 
 @lru_cache(maxsize=256)
-def plan(recipe: "Recipe", draws: str) -> Plan:
+def plan(recipe: "Recipe", dropout: bool) -> Plan:
     """The lines of every kind of micro-batch, by whether it is the (first, last) of its group.
 
-    `draws` says how the model draws random numbers, see `randomness.draws`.
+    `dropout` says whether the model draws masks in `forward`.
     """
     made: Plan = {}
     for first, last in product((True, False), repeat=2):
@@ -72,27 +69,23 @@ def plan(recipe: "Recipe", draws: str) -> Plan:
             recorded = [*names[:use], "measure", "read", *names[use:]]
         else:
             recorded = [*names[:use], "measure", *names[use:], "read"]
-        made[first, last] = Lines(calls(recorded, draws), calls(names, draws), frozenset(names))
+        made[first, last] = Lines(calls(recorded, dropout), calls(names, dropout), frozenset(names))
     return made
 
 
-def calls(names: list[str], draws: str) -> tuple[Line, ...]:
+def calls(names: list[str], dropout: bool) -> tuple[Line, ...]:
     """The functions to call for these lines, with what the run does around them unseen."""
     found: list[Line] = []
     for name in names:
         line = {"measure": measure, "read": read}.get(name) or getattr(stages, name)
-        found.append(drawing(line, draws) if name in DRAWING[draws] else line)
+        found.append(with_dropout if dropout and name == "forward" else line)
         if name == "schedule":
             found.append(tick)
     return tuple(found)
 
 
-def drawing(line: Line, draws: str) -> Line:
-    """A line that draws: from the run's generator, or with the run's random states lent out."""
-
-    @wraps(line)
-    def drawn(run: "Run", recipe: "Recipe") -> None:
-        with run.from_generator if draws == "dropout" else run.outside.lent():
-            line(run, recipe)
-
-    return drawn
+@wraps(stages.forward)
+def with_dropout(run: "Run", recipe: "Recipe") -> None:
+    """`forward`, with masks from the run's generator."""
+    with run.from_generator:
+        stages.forward(run, recipe)

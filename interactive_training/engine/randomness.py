@@ -74,7 +74,7 @@ class FromGenerator(TorchFunctionMode):
 class OutsideStates:
     """The random states of torch, numpy and Python that a model with draws of its own uses.
 
-    Such a model calls the outside generators, so the run lends them its states for one line and
+    Such a model calls the outside generators, so the run lends them its states for one step and
     puts the notebook's back. Two threads that do so at once would disturb each other.
     """
 
@@ -148,7 +148,8 @@ def draws(model: nn.Module, device: torch.device) -> str:
     for module in model.modules():
         known = type(module).__module__.startswith(("torch.nn.", "interactive_training."))
         hooked = module._forward_hooks or module._forward_pre_hooks
-        if not known or hooked or isinstance(module, _DRAW_INSIDE):
+        noisy = isinstance(module, _DRAW_INSIDE) or getattr(module, "noisy", False)
+        if not known or hooked or noisy:
             return "unknown"
         if isinstance(module, nn.Dropout):
             # An accelerator draws its masks in a kernel that takes no generator.

@@ -1,5 +1,6 @@
 """The one mutable object: a task, a seed, a recipe in force, and the whole state of training."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ class Run:
         self.generator = torch.Generator().manual_seed(self.seed)
         self.model = self.task.new_model(self.generator).to(self.device)
         self.trainable = [(name, p) for name, p in self.model.named_parameters() if p.requires_grad]
-        self.layers = [name.rpartition(".")[0] or name for name, _ in self.trainable]
+        self.names = [name for name, _ in self.trainable]
         self.float_buffers = [
             (name, b) for name, b in self.model.named_buffers() if b.is_floating_point()
         ]
@@ -234,7 +235,7 @@ class Run:
 
     def _set_plan(self, recipe: Recipe) -> None:
         self.amp_dtype = None if recipe.amp == "off" else getattr(torch, recipe.amp)
-        self.plan: Plan = plan(recipe, self.draws)
+        self.plan: Plan = plan(recipe, self.draws == "dropout")
 
     def _put_data_on_device(self) -> None:
         data = self.task.data
@@ -299,6 +300,10 @@ class Run:
         if self.output is not None:
             self.output = self.output.detach()
         self.index += 1
+
+    def lent(self) -> AbstractContextManager[None]:
+        """What a step runs in: a model that draws in ways of its own finds the run's states."""
+        return self.outside.lent() if self.draws == "unknown" else nullcontext()
 
     # Whole state -------------------------------------------------------------------------------
 

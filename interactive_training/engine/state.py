@@ -16,6 +16,7 @@ COUNTERS = ("index", "groups", "epoch", "scale", "validated", "validation_loss")
 
 def capture(run: "Run") -> dict[str, Any]:
     """Everything that the steps to come depend on, copied."""
+    parameters = dict(run.model.named_parameters())
     return {
         "task": run.task.fingerprint,
         "task_name": run.task.name,
@@ -26,8 +27,8 @@ def capture(run: "Run") -> dict[str, Any]:
         "counters": {name: getattr(run, name) for name in COUNTERS},
         "ticks": dict(run.ticks),
         "feed": run.feed.capture(),
-        "parameters": {n: p.detach().clone() for n, p in run.model.named_parameters()},
-        "gradients": {n: copied(p.grad) for n, p in run.model.named_parameters()},
+        "parameters": {n: p.detach().clone() for n, p in parameters.items()},
+        "gradients": {n: copied(p.grad) for n, p in parameters.items()},
         "buffers": {n: b.detach().clone() for n, b in run.model.named_buffers()},
         "training": {n: m.training for n, m in run.model.named_modules()},
         "optimizer": copied(run.optimizer.state_dict()),
@@ -156,11 +157,10 @@ def copied(value: Any) -> Any:
 
 def finite(saved: dict[str, Any]) -> bool:
     """Whether all that a step starts from is finite; float16 may leave a gradient that is not."""
-    return all(
-        bool(torch.isfinite(tensor).all())
-        for name, tensor in tensors(saved).items()
-        if not name.startswith("gradient of ")
-    )
+    found = tensors(saved)
+    if saved["scaler"] is not None:
+        found = {name: found[name] for name in found if not name.startswith("gradient of ")}
+    return all(bool(torch.isfinite(tensor).all()) for tensor in found.values())
 
 
 def size(value: Any) -> int:

@@ -27,6 +27,7 @@ class Height(nn.Module):
         super().__init__()
         self.w = nn.Parameter(torch.tensor(start, dtype=torch.float64))
         self.function = function
+        self.noisy = False  # whether the function draws random numbers
 
     def forward(self) -> torch.Tensor:
         """The height of the surface at `w`, a scalar."""
@@ -176,8 +177,11 @@ class Task:
             raise TaskError(f"start is {start!r}; write two numbers, like (3, 2).") from None
         if not torch.isfinite(model.w).all():
             raise TaskError(f"start is {start!r}; choose two finite numbers.")
+        generator = torch.Generator()
+        before = generator.get_state()
         try:
-            height = model()
+            with OutsideStates(generator, 0, torch.device("cpu")).lent():
+                height = model()
         except Exception as error:
             raise TaskError(
                 f"the surface raised {type(error).__name__} at its start ({error}); "
@@ -189,6 +193,7 @@ class Task:
             raise TaskError("the surface cannot be differentiated; compute it from w with torch.")
         if not torch.isfinite(height):
             raise TaskError(f"the surface is {height.item()} at its start; move the start.")
+        model.noisy = not torch.equal(before, generator.get_state())
         return cls("surface", model)
 
     @property

@@ -68,7 +68,7 @@ class Timeline:
         """The state whose neighbours lie closest together, measured by how long ago they were."""
         at = [kept.index for kept in self.kept]
         inner = range(1, len(at) - 1)
-        return min(inner, key=lambda i: (at[i + 1] - at[i - 1]) / (at[-1] - at[i - 1]))
+        return min(inner, key=lambda i: (at[i + 1] - at[i - 1]) / (at[-1] - at[i - 1] + 1))
 
     def copy(self) -> "Timeline":
         """A timeline of its own over the same states."""

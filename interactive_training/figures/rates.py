@@ -72,7 +72,7 @@ class HeightChart:
             shown = np.clip(np.nan_to_num(heights, nan=np.inf, posinf=1e300), FLOOR, 1e300)
             line.set_data(np.arange(len(shown)), shown)
         ends = {
-            key: (name, float(np.clip(np.nan_to_num(h[-1], nan=CEILING), FLOOR, CEILING)))
+            key: (name, float(np.clip(np.nan_to_num(h[-1], nan=CEILING), 30 * FLOOR, CEILING)))
             for key, (name, h) in lines.items()
             if len(h) and name
         }
@@ -165,11 +165,12 @@ class FateChart:
             depth, x, y = middle(lr, momentum, inside)
             across = "center"
             if depth < THIN:
-                row = len(momentum) // 4
+                row = int(0.45 * len(momentum))
                 columns = np.flatnonzero(inside[row])
                 if not len(columns) or columns[-1] < len(lr) / 4:
                     continue
                 x, y, across = float(lr[columns[-1]] + 0.02 * lr[-1]), float(momentum[row]), "left"
+                name = f"\u2190 {name}"
             text = self.ax.text(x, y, name, va="center", fontsize=style.TICK_SIZE)
             text.set_horizontalalignment(across)  # type: ignore[arg-type]
             self.names.append(style.role(text, "text"))

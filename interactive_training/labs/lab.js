@@ -442,23 +442,26 @@ function question(el, send) {
   };
 }
 
-/* -- marked slider: its marks lie under the track where they belong, and may move -------------- */
+/* -- marked slider: its marks lie under the track where they belong, and may move; of two that are
+   near each other the left one's words end at its tick and the right one's begin there ----------- */
 
 function marked(first, set) {
   const made = slider({ ...first, marks: [] }, set);
   const scale = make("div", { class: "it-scale" });
   made.node.append(scale);
   const draw = rebuilder(scale, (state) => state.marks.map((mark) => make("span", {},
-    button(mark.label, () => set(state.name, mark.at),
+    button(mark.label, () => set(mark.at),
       { "aria-label": `set ${first.label} to ${mark.label}`, "data-key": `mark-${first.name}-${mark.label}` }))),
   (state) => {
     const { low, high, log } = state;
-    [...scale.children].forEach((node, i) => {
-      const { at } = state.marks[i];
-      const share = log ? Math.log(at / low) / Math.log(high / low) : (at - low) / (high - low);
+    const shares = state.marks.map(({ at }) =>
+      log ? Math.log(at / low) / Math.log(high / low) : (at - low) / (high - low));
+    shares.forEach((share, i) => {
+      const near = shares.map((other) => other !== share && Math.abs(other - share) < 0.26 && Math.sign(other - share));
+      const node = scale.children[i];
       node.style.left = `calc(8px + ${share} * (100% - 16px))`;
+      node.className = near.includes(-1) || share < 0.08 ? "it-after" : near.includes(1) || share > 0.92 ? "it-before" : "";
     });
-    spread([...scale.children]);
   });
   return {
     node: made.node,
@@ -467,17 +470,6 @@ function marked(first, set) {
       draw(state.marks, state);
     },
   };
-}
-
-/* Words beside a common line that would cover each other: the left one ends at its tick, the right
-   one begins at it, those between stand over theirs. */
-function spread(nodes) {
-  const sorted = nodes.map((node) => [parseFloat(node.style.left.match(/[\d.]+(?= \*)/)), node]);
-  sorted.sort((a, b) => a[0] - b[0]);
-  sorted.forEach(([share, node], i) => {
-    const near = (j) => sorted[j] && Math.abs(sorted[j][0] - share) < 0.24;
-    node.className = near(i + 1) && !near(i - 1) ? "it-before" : near(i - 1) ? "it-after" : "";
-  });
 }
 
 /* -- head: the question and a set-up that unfolds, for labs without a transport ---------------- */

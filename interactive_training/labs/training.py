@@ -10,7 +10,12 @@ from typing import Any
 import ipywidgets
 
 from interactive_training.engine.choices import named
-from interactive_training.engine.errors import RecipeError, TaskError
+from interactive_training.engine.errors import (
+    NonFiniteError,
+    RecipeError,
+    StepError,
+    TaskError,
+)
 from interactive_training.engine.history import History
 from interactive_training.engine.lines import step_lines
 from interactive_training.engine.prove import Proof, prove
@@ -36,6 +41,7 @@ PACE_NAMES = (
 RATES = {"digits": 0.05, "bowl": 0.15}  # learning rates that a task starts with
 ANSWERS = ("higher", "the same", "at guessing")
 PINS = 2
+PREVIEW_STEPS, PREVIEW_SECONDS = 200, 1.0
 HIDEABLE = ("pace", "undo", "pin", "reset", "setup", "step")
 WORDS_EVERY, ANSWERS_EVERY, TOP_EVERY = 0.4, 0.12, 0.1  # seconds
 
@@ -212,7 +218,12 @@ class TrainingLab:
         if self.run.index:
             return self.session
         preview = Session(self.run.fork())
-        preview.advance(self.until)
+        end = time.monotonic() + PREVIEW_SECONDS
+        try:
+            while preview.run.index < min(self.until, PREVIEW_STEPS) and time.monotonic() < end:
+                preview.advance(10)
+        except (StepError, NonFiniteError):
+            pass  # the lab will say it; a picture shows what there is
         return preview
 
     def close(self) -> None:

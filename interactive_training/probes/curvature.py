@@ -51,7 +51,7 @@ def curvature(function: Surface, point: Point) -> Curvature | None:
     at = torch.tensor(point, dtype=torch.float64)
     try:
         found = torch.autograd.functional.hessian(function, at)
-        matrix = np.array(found.double())
+        matrix = found.double().numpy()
     except Exception:
         return None
     if not np.isfinite(matrix).all():

@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from tests.browser.conftest import Notebook, OpenNotebook
 
 LAB = "from interactive_training.labs import BowlLab\nlab = BowlLab()\nlab"
-PAINTED = """() => {
+PAINTED = """(backgrounds) => {
     const figures = [...document.querySelectorAll(".live-figure")];
-    return figures.length === 3 && figures.every((one) => Number(one.dataset.painted) > 0);
+    const drawn = (one) => Number(one.dataset.background) >= backgrounds;
+    return figures.length === 3 && figures.every(drawn);
 }"""
 SAYS = "(words) => document.querySelector('.it-sentence').textContent.includes(words)"
 SENTENCE = ".it-sentence"
@@ -46,14 +47,15 @@ def changed(notebook: Notebook, before: str, words: str) -> None:
 def test_start_and_pin_are_dragged_in_both_themes(lab: OpenNotebook) -> None:
     notebook = lab(LAB)
     notebook.run()
-    notebook.wait(PAINTED)
+    notebook.wait(PAINTED, 1)
     page = notebook.page
     assert page.locator(SENTENCE).inner_text() == (
         "30 steps: (6.8e-05, 2.1e-21). Each step: flat x 0.70, steep x -0.20."
     )
     shot(notebook, "bowl-1-light")
-    for theme in ("light", "dark"):
+    for number, theme in ((1, "light"), (2, "dark")):
         notebook.theme(theme)
+        notebook.wait(PAINTED, number)
         before, words = picture(notebook), page.locator(SENTENCE).inner_text()
         box = page.locator(START).bounding_box()
         assert box is not None
@@ -82,7 +84,7 @@ def test_start_and_pin_are_dragged_in_both_themes(lab: OpenNotebook) -> None:
 def test_sliders_marks_racers_and_the_hand(lab: OpenNotebook) -> None:
     notebook = lab(LAB)
     notebook.run()
-    notebook.wait(PAINTED)
+    notebook.wait(PAINTED, 1)
     page = notebook.page
     page.get_by_role("button", name="set lr to edge .25").click()
     notebook.wait(SAYS, "steep x -1.00")

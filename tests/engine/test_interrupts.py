@@ -15,6 +15,7 @@ from interactive_training import Recipe, Run, train
 from interactive_training.engine import loop
 from interactive_training.engine.loop import advance
 
+from .resumed import own
 from .runs import FP16, different, noisy, small, take
 
 ENGINE = str(Path(engine.__file__).parent)
@@ -66,13 +67,14 @@ RECIPES = {
         optimizer="AdamW", lr=0.01, schedule="OneCycleLR", clip="norm", accumulate=2
     ),
     "float16, validation": replace(FP16, validate_every=1, schedule="ReduceLROnPlateau"),
+    "own model that draws": Recipe(lr=0.01, momentum=0.9),
 }
 
 
 @pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.parametrize("steps", [0, 5], ids=["first step", "later, inside a group"])
 def test_an_interrupt_at_any_moment_leaves_a_whole_step(name: str, steps: int) -> None:
-    start = Run(noisy(), RECIPES[name])
+    start = Run(own() if "own" in name else noisy(), RECIPES[name])
     take(start, steps)
     after = start.fork()
     take(after, 1)
