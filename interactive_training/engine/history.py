@@ -2,8 +2,7 @@
 
 from array import array
 from collections import deque
-from collections.abc import Iterable
-from copy import deepcopy
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import nan
 
@@ -17,6 +16,7 @@ Floats = NDArray[np.float64]
 
 COLUMNS = ("loss", "per_sample", "average", "lr", "grad_norm", "clipped_norm", "amp_scale")
 AVERAGED = 20  # micro-batches in the "average" column
+POINTS = 512  # at most, of a column that is drawn
 
 
 @dataclass(frozen=True)
@@ -33,55 +33,48 @@ class Reduced:
 
 
 class Envelope:
-    """The extremes and the mean of a growing column in at most `capacity` buckets of equal width.
+    """The extremes and the mean of a growing column in a bounded number of buckets.
 
-    When they are full, neighbours are merged and the width doubles.
+    All buckets but the last hold `width` values; when there are too many, neighbours are merged
+    and the width doubles. NaN leaves a gap only where a bucket holds nothing else.
     """
 
-    def __init__(self, capacity: int = 512) -> None:
-        self.capacity = capacity
+    def __init__(self) -> None:
         self.width = 1
-        self.filled = 0  # values in the last bucket
-        self.low: list[float] = []
-        self.high: list[float] = []
-        self.total: list[float] = []
+        self.taken = 0  # values
+        self.low, self.high, self.total, self.count = np.empty((4, 0))
 
-    def append(self, value: float) -> None:
-        """Take one more value; NaN leaves a gap only where a bucket holds nothing else."""
-        if self.filled == 0 or self.filled == self.width:
-            if len(self.low) == self.capacity:  # even, so the neighbours come in pairs
-                self._merge()
-            self.low.append(value)
-            self.high.append(value)
-            self.total.append(value)
-            self.filled = 1
+    def extend(self, values: Floats) -> None:
+        """Take in more values."""
+        if not len(values):
             return
-        self.filled += 1
-        if not self.low[-1] <= value:
-            self.low[-1] = value
-        if not self.high[-1] >= value:
-            self.high[-1] = value
-        self.total[-1] += value
+        begun = self.taken % self.width  # values in the last bucket, where it is not full
+        starts = np.arange(-begun, len(values), self.width).clip(min=0)
+        known = ~np.isnan(values)
+        self.low = np.append(self.low, np.fmin.reduceat(values, starts))
+        self.high = np.append(self.high, np.fmax.reduceat(values, starts))
+        self.total = np.append(self.total, np.add.reduceat(np.where(known, values, 0.0), starts))
+        self.count = np.append(self.count, np.add.reduceat(known, starts, dtype=float))
+        self.taken += len(values)
+        if begun:  # the first of the new buckets belongs to the last of the old ones
+            split = len(self.low) - len(starts)
+            self._merge([*range(split), *range(split + 1, len(self.low))])
+        while len(self.low) > POINTS:
+            self._merge(range(0, len(self.low), 2))
+            self.width *= 2
 
-    def _merge(self) -> None:
-        self.low = [min(pair) for pair in zip(self.low[::2], self.low[1::2], strict=True)]
-        self.high = [max(pair) for pair in zip(self.high[::2], self.high[1::2], strict=True)]
-        self.total = [sum(pair) for pair in zip(self.total[::2], self.total[1::2], strict=True)]
-        self.width *= 2
-        self.filled = self.width
+    def _merge(self, starts: Sequence[int]) -> None:
+        self.low = np.fmin.reduceat(self.low, starts)
+        self.high = np.fmax.reduceat(self.high, starts)
+        self.total = np.add.reduceat(self.total, starts)
+        self.count = np.add.reduceat(self.count, starts)
 
     def reduced(self, first: int) -> Reduced:
         """The buckets as arrays; `first` is the step of the first value."""
-        counts = np.full(len(self.low), self.width, dtype=float)
-        if len(counts):
-            counts[-1] = self.filled
-        starts = first + self.width * np.arange(len(self.low), dtype=float)
-        return Reduced(
-            starts + (counts - 1) / 2,
-            np.array(self.low),
-            np.array(self.total) / counts,
-            np.array(self.high),
-        )
+        begins = self.width * np.arange(len(self.low), dtype=float)
+        ends = np.minimum(begins + self.width, self.taken)
+        mean = np.divide(self.total, self.count, np.full(len(begins), nan), where=self.count > 0)
+        return Reduced(first + (begins + ends - 1) / 2, self.low, mean, self.high)
 
 
 class History:
@@ -91,16 +84,19 @@ class History:
     `clipped_norm` (after clipping) and `amp_scale`. `recipes` lists (step, recipe) where the
     recipe changed, `metrics` (step, metrics) where a validation was made, `skipped` the steps
     that float16 left out.
+
+    Notice: a history only grows; `until` and `fork` make new ones.
     """
 
-    def __init__(self, steps: Iterable[Step] = ()) -> None:
+    def __init__(self, steps: Iterable[Step] = (), *, earlier: Iterable[float] = ()) -> None:
         self.first = 0
         self.columns = {name: array("d") for name in COLUMNS}
         self.recipes: list[tuple[int, Recipe]] = []
         self.metrics: list[tuple[int, dict[str, float]]] = []
         self.skipped: list[int] = []
+        self._earlier = tuple(earlier)  # what came before the first step, for its average
+        self._recent = deque(self._earlier, maxlen=AVERAGED)
         self._envelopes = {name: Envelope() for name in COLUMNS}
-        self._recent: deque[float] = deque(maxlen=AVERAGED)
         self.extend(steps)
 
     def __len__(self) -> int:
@@ -111,19 +107,16 @@ class History:
         if not len(self):
             self.first = step.index
         self._recent.append(step.per_sample)
-        row = {
-            "loss": step.loss,
-            "per_sample": step.per_sample,
-            "average": sum(self._recent) / len(self._recent),
-            "lr": step.lr,
-            "grad_norm": step.grad_norm,
-            "clipped_norm": step.grad_norm * step.clip_scale,
-            "amp_scale": step.amp_scale,
-        }
-        for name, value in row.items():
-            self.columns[name].append(value)
-            self._envelopes[name].append(value)
-        if not self.recipes or self.recipes[-1][1] is not step.recipe:
+        columns = self.columns
+        columns["loss"].append(step.loss)
+        columns["per_sample"].append(step.per_sample)
+        columns["average"].append(sum(self._recent) / len(self._recent))
+        columns["lr"].append(step.lr)
+        columns["grad_norm"].append(step.grad_norm)
+        columns["clipped_norm"].append(step.grad_norm * step.clip_scale)
+        columns["amp_scale"].append(step.amp_scale)
+        last = self.recipes[-1][1] if self.recipes else None
+        if last is not step.recipe and last != step.recipe:  # mostly it is the same object
             self.recipes.append((step.index, step.recipe))
         if step.metrics:
             self.metrics.append((step.index, dict(step.metrics)))
@@ -145,23 +138,26 @@ class History:
 
     def reduced(self, name: str) -> Reduced:
         """A column for drawing, in at most 512 points."""
-        return self._envelopes[name].reduced(self.first)
+        envelope = self._envelopes[name]
+        envelope.extend(np.array(self.columns[name][envelope.taken :]))
+        return envelope.reduced(self.first)
 
-    def truncate(self, index: int) -> None:
-        """Forget the steps from `index` on."""
+    def until(self, index: int) -> "History":
+        """A history of its own with the steps before `index`."""
         keep = max(0, index - self.first)
-        if keep >= len(self):
-            return
-        self._envelopes = {name: Envelope() for name in COLUMNS}
-        for name, values in self.columns.items():
-            del values[keep:]
-            for value in values:
-                self._envelopes[name].append(value)
-        self._recent = deque(self.columns["per_sample"][-AVERAGED:], maxlen=AVERAGED)
-        self.recipes = [item for item in self.recipes if item[0] < index]
-        self.metrics = [item for item in self.metrics if item[0] < index]
-        self.skipped = [step for step in self.skipped if step < index]
+        found = History(earlier=self._earlier)
+        found.first = self.first
+        found.columns = {name: values[:keep] for name, values in self.columns.items()}
+        found.recipes = [item for item in self.recipes if item[0] < index]
+        found.metrics = [item for item in self.metrics if item[0] < index]
+        found.skipped = [step for step in self.skipped if step < index]
+        found._recent.extend(found.columns["per_sample"][-AVERAGED:])
+        return found
 
     def copy(self) -> "History":
         """A history of its own with the same records."""
-        return deepcopy(self)
+        return self.until(self.first + len(self))
+
+    def fork(self) -> "History":
+        """An empty history that goes on from this one: its first averages know the last steps."""
+        return History(earlier=self._recent)

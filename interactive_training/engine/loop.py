@@ -115,7 +115,8 @@ def recover(run: "Run", error: BaseException) -> None:
         rewind(run, step, changed=True)
     else:
         rewind_to_finite(run, step)
-    run.recipe = asked
+    if run.recipe != asked:
+        run.recipe = asked
     if tensor is not None:
         raise NonFiniteError(
             step,

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, isfinite
+from math import inf, isfinite, nan
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,19 @@ Floats = NDArray[np.float64]
 
 # Each number of a weight moves by itself, so that many starts can be walked as one tensor.
 ELEMENTWISE = frozenset(
-    "SGD RMSprop Adagrad Adadelta Adam AdamW Adamax NAdam RAdam ASGD Rprop".split()
+    [
+        "SGD",
+        "RMSprop",
+        "Adagrad",
+        "Adadelta",
+        "Adam",
+        "AdamW",
+        "Adamax",
+        "NAdam",
+        "RAdam",
+        "ASGD",
+        "Rprop",
+    ]
 )
 
 
@@ -189,8 +201,8 @@ def heights_of(function: Surface, w: torch.Tensor) -> torch.Tensor:
 def plane(function: Surface, box: tuple[Point, Point], cells: int = 140) -> tuple[Floats, ...]:
     """The surface over a box: `x` (cells,), `y` (3/4 cells,) and heights (len(y), len(x)).
 
-    A function that only takes one point at a time is asked at fewer points, for half a second.
-    Raises TaskError when it cannot be asked at all.
+    A function that only takes one point at a time is asked at fewer points, for half a second;
+    where it fails, its height is NaN. Raises TaskError when it fails everywhere.
     """
     (left, right), (bottom, top) = box
     x = np.linspace(left, right, cells)
@@ -204,22 +216,25 @@ def plane(function: Surface, box: tuple[Point, Point], cells: int = 140) -> tupl
 
 
 def _plane_by_points(function: Surface, box: tuple[Point, Point], cells: int) -> tuple[Floats, ...]:
-    began = time.monotonic()
     centre = torch.tensor(np.mean(box, axis=1))
-    with torch.no_grad():
-        try:
-            float(function(centre))
-            each = time.monotonic() - began
-            cells = int(min(cells, max(8.0, (0.5 / max(each, 1e-6)) ** 0.5)))
-            x = np.linspace(*box[0], cells)
-            y = np.linspace(*box[1], cells)
-            rows = [[float(function(torch.tensor([a, b]))) for a in x] for b in y]
-        except Exception as error:
-            raise TaskError(
-                f"the surface raised {type(error).__name__} ({error}); mend the function or "
-                "show another part of it."
-            ) from error
-    return x, y, np.array(rows)
+    began = time.monotonic()
+    _height(function, centre)
+    each = max(time.monotonic() - began, 1e-6)
+    cells = int(min(cells, max(8.0, (0.5 / each) ** 0.5)))
+    x, y = np.linspace(*box[0], cells), np.linspace(*box[1], cells)
+    found = np.array([[_height(function, torch.tensor([a, b])) for a in x] for b in y])
+    if not np.isfinite(found).any():
+        raise TaskError("the surface has no height anywhere in its box; show another part of it.")
+    return x, y, found
+
+
+def _height(function: Surface, w: torch.Tensor) -> float:
+    """The height at a point, or NaN where the function fails."""
+    try:
+        with torch.no_grad():
+            return float(function(w))
+    except Exception:
+        return nan
 
 
 def finite(point: Sequence[float]) -> bool:

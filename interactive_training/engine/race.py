@@ -70,7 +70,7 @@ class Ground:
         return self.row.make is not None
 
     def check(self, start: Point) -> None:
-        """Raise TaskError unless `start` is finite and on the part of the surface that is shown."""
+        """Raise TaskError unless `start` is finite, on the part that is shown, and can be walked."""
         if not paths.finite(start):
             raise TaskError(f"start is {start!r}; choose two finite numbers.")
         (left, right), (bottom, top) = self.row.box
@@ -79,6 +79,8 @@ class Ground:
                 f"start ({start[0]:g}, {start[1]:g}) lies off the picture; choose w0 from "
                 f"{left:g} to {right:g} and w1 from {bottom:g} to {top:g}."
             )
+        if self.name == "own":
+            Task.surface(self.function, start)
 
 
 @dataclass(frozen=True)

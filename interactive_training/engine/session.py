@@ -5,10 +5,12 @@ worker carries them out, in order, between two steps, and writes them down.
 """
 
 import contextvars
+import math
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,26 +22,32 @@ from interactive_training.engine.loop import advance, rewind, train, walk
 from interactive_training.engine.measure import Step
 from interactive_training.engine.recipe import FIELDS
 from interactive_training.engine.run import Run
+from interactive_training.engine.state import weights_for
 from interactive_training.engine.timeline import Timeline
 
 PACES = {"line": 1.2, "step": 2.0, "10": 10.0, "60": 60.0, "full": None}  # a second
 UNDOS = 20
 FRAME = 1 / 30  # seconds between two calls of `show` while training
+IDLE = 0.5  # seconds between two looks at the queue, in case a wake-up was missed
 SAME_DRAG = 1.0  # seconds in which changes of one field count as one
 
 
 @dataclass(frozen=True)
 class Command:
-    """Something that was asked of the session before step `index`."""
+    """Something that was asked of the session at time `at` and done before step `index`."""
 
     index: int
     verb: str
     value: Any
+    at: float
 
 
 @dataclass(frozen=True)
 class Moment:
-    """All that an undo brings back."""
+    """All that an undo brings back: a run with its state, and the same for its ghost.
+
+    Histories only grow, so that they are kept as they are, to be cut at the states' steps.
+    """
 
     run: Run
     saved: dict[str, Any]
@@ -47,7 +55,33 @@ class Moment:
     history: History
     before: History | None
     ghost: Run | None
+    ghost_saved: dict[str, Any]
     ghost_history: History | None
+
+
+class FairLock:
+    """A re-entrant lock that goes to whoever waits for it, and not to who has just let it go.
+
+    An ordinary lock would starve a cell that waits for a worker between two of its steps.
+    """
+
+    def __init__(self) -> None:
+        self._turn, self._lock = threading.Lock(), threading.Lock()
+        self._owner: int | None = None
+        self._depth = 0
+
+    def __enter__(self) -> None:
+        if self._owner != threading.get_ident():
+            with self._turn:
+                self._lock.acquire()
+            self._owner = threading.get_ident()
+        self._depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            self._owner = None
+            self._lock.release()
 
 
 class Session:
@@ -59,8 +93,9 @@ class Session:
 
     `error` is the last exception that stopped the run, or None; `refusal` the sentence why the
     last command was not carried out, or "". `ghost` is the run as it would have gone on without
-    the last change, trained along with the run; `log` holds every command, so that a session can
-    be played again.
+    the last change, trained along with the run, and `ghost_history` holds its steps from there
+    on; `before` is the history before the last reset or rewind. `log` holds every command, so
+    that a session can be played again.
     """
 
     def __init__(
@@ -75,7 +110,7 @@ class Session:
         self.history = History()
         self.ghost: Run | None = None
         self.ghost_history: History | None = None
-        self.before: History | None = None  # the run before the last reset or rewind
+        self.before: History | None = None
         self.pace = pace
         self.playing = False
         self.until: int | None = None
@@ -83,16 +118,18 @@ class Session:
         self.error: Exception | None = None
         self.refusal = ""
         self.log: list[Command] = []
-        self.lock = threading.RLock()
+        self.lock = FairLock()
         self._show, self._clock = show, clock
-        self._queue: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
-        self._undo: list[Moment] = []
-        self._last_change: tuple[frozenset[str], float] = (frozenset(), -SAME_DRAG)
+        self._queue: queue.SimpleQueue[tuple[str, Any, float]] = queue.SimpleQueue()
+        self._asked_at = 0.0  # the time of the command that is being carried out
+        self._undo: deque[Moment] = deque(maxlen=UNDOS)
+        self._drag: tuple[frozenset[str], float] | None = None  # what was changed last, and when
         self._walk: Iterator[str] | None = None
         self._worker: threading.Thread | None = None
+        self._starting = threading.Lock()
         self._wake = threading.Event()
         self._ending = False
-        self._shown_at = -1.0
+        self._due = self._shown_at = -math.inf  # when the next step is to be, and the last show was
 
     # Commands, from any thread ------------------------------------------------------------------
 
@@ -105,14 +142,14 @@ class Session:
         """
         if verb not in VERBS:
             raise RecipeError(f"{verb!r} is no command; choose one of {', '.join(VERBS)}.")
-        self._queue.put((verb, value))
+        self._queue.put((verb, value, self._clock()))
         self._wake.set()
         if not self.alive:
             self.drain()
 
     def start(self) -> None:
         """Start the worker, if it is not running; only a page that is looked at does this."""
-        with self.lock:
+        with self._starting:
             if not self.alive:
                 self._ending = False
                 self._worker = threading.Thread(
@@ -124,13 +161,14 @@ class Session:
                 self._worker.start()
 
     def stop(self) -> None:
-        """End the worker after the step it is in; the run stays as it is."""
+        """End the worker after the step it is in; what was asked until then is still done."""
         self._ending = True
         self._wake.set()
         worker = self._worker
         if worker is not None and worker is not threading.current_thread():
             worker.join(timeout=5)
         self._worker = None
+        self.drain()
 
     @property
     def can_undo(self) -> bool:
@@ -145,41 +183,42 @@ class Session:
     def advance(self, steps: int) -> None:
         """Take so many steps in the calling cell and raise what goes wrong there."""
         with self.lock:
-            playing, self.playing = self.playing, False
+            self.drain()
+            self._end_walk()
+            self._drag = None
             try:
-                self.drain()
-                self._end_walk()
                 for step in train(self.run, steps):
                     self._record(step)
+            except BaseException:
+                self.playing = False
+                raise
             finally:
-                self.playing = playing
-                self._show()
+                self._tell()
 
-    def redo(self, log: list[Command]) -> None:
+    def redo(self, log: Iterable[Command]) -> None:
         """Carry out a list of commands again, each at its step, in the calling cell."""
         for command in log:
             self.advance(max(0, command.index - self.run.index))
-            self.put(command.verb, command.value)
+            self._queue.put((command.verb, command.value, command.at))
+            self.drain()
 
     # The worker ---------------------------------------------------------------------------------
 
     def _work(self) -> None:
         while not self._ending:
             self.drain()
-            if not self.playing:
-                self._wake.wait(timeout=0.5)
+            wait = self._due - self._clock() if self.playing else IDLE
+            if wait > 0:
+                self._wake.wait(wait)
                 self._wake.clear()
                 continue
-            began = self._clock()
             with self.lock:
-                self._one_line() if self.pace == "line" else self._one_step()
+                if self.playing:
+                    rate = PACES[self.pace]
+                    self._due = self._clock() + (1 / rate if rate is not None else 0)
+                    self._one_line() if self.pace == "line" else self._one_step()
             if self._clock() - self._shown_at >= FRAME or not self.playing:
-                self._shown_at = self._clock()
-                self._show()
-            rate = PACES[self.pace]
-            if rate is not None and self.playing:
-                self._wake.wait(timeout=max(0.0, began + 1 / rate - self._clock()))
-                self._wake.clear()
+                self._tell()
         with self.lock:
             self._end_walk()
 
@@ -190,23 +229,37 @@ class Session:
         with self.lock:
             self._end_walk()
             while not self._queue.empty():
-                verb, value = self._queue.get()
-                index, self.refusal = self.run.index, ""
-                try:
-                    VERBS[verb](self, value)
-                except (RecipeError, TaskError) as error:
-                    self.refusal = str(error)
-                except Exception as error:
-                    self.error, self.playing = error, False
-                else:
-                    self.log.append(Command(index, verb, value))
+                self._carry_out(*self._queue.get())
+            self._tell()
+
+    def _carry_out(self, verb: str, value: Any, at: float) -> None:
+        index, self.refusal, self._asked_at = self.run.index, "", at
+        if verb not in ("change", "place"):
+            self._drag = None
+        try:
+            VERBS[verb](self, value)
+        except (RecipeError, TaskError) as error:
+            self.refusal = str(error)
+        except Exception as error:
+            self._failed(error)
+        else:
+            self.log.append(Command(index, verb, value, at))
+
+    def _tell(self) -> None:
+        self._shown_at = self._clock()
+        try:
             self._show()
+        except Exception as error:  # a picture that cannot be drawn must not end the worker
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        self.error, self.playing = error, False
 
     def _one_step(self) -> None:
         try:
             step = advance(self.run)
         except Exception as error:
-            self.error, self.playing = error, False
+            self._failed(error)
         else:
             self._record(step)
 
@@ -221,7 +274,7 @@ class Session:
             self._record(self.run.last)
         except Exception as error:
             self._walk, self.line = None, ""
-            self.error, self.playing = error, False
+            self._failed(error)
 
     def _end_walk(self) -> None:
         """Finish the step that slow motion is in, because a command or a cell waits."""
@@ -247,24 +300,36 @@ class Session:
     def _change(self, fields: Mapping[str, Any]) -> None:
         for name in fields:
             named("a field of the recipe", name, FIELDS)
-        recipe = replace(self.run.recipe, **fields)
+        # The options of the old choice go with it.
+        gone = {
+            f"{name}_options": () for name in ("optimizer", "loss", "schedule") if name in fields
+        }
+        recipe = replace(self.run.recipe, **{**gone, **fields})
         self.run.check(recipe)
         if recipe == self.run.recipe:
             return
-        now = self._clock()
-        names, at = self._last_change
-        same_drag = names == frozenset(fields) and now - at < SAME_DRAG
-        self._last_change = frozenset(fields), now
-        if not same_drag:
-            self._remember()
-            if self.run.index:
-                self.ghost, self.ghost_history = self.run.fork(), self.history.copy()
+        self._before_change(frozenset(fields))
         self.run.recipe = recipe
         self.error = None
 
+    def _place(self, weights: Any) -> None:
+        weights_for(self.run, weights)
+        self._before_change(frozenset({"place"}))
+        self.run.place(weights)
+        self.error = None
+
+    def _before_change(self, what: frozenset[str]) -> None:
+        """Remember the moment, and let the run go on unchanged as a ghost; a drag does so once."""
+        drag, self._drag = self._drag, (what, self._asked_at)
+        if drag is not None and drag[0] == what and self._asked_at - drag[1] < SAME_DRAG:
+            return
+        self._remember()
+        if self.run.index:
+            self.ghost, self.ghost_history = self.run.fork(), self.history.fork()
+
     def _play(self, until: int | None) -> None:
         self.until = until if until is not None and until > self.run.index else None
-        self.playing, self.error = True, None
+        self.playing, self.error, self._due = True, None, -math.inf
 
     def _pause(self, _: None) -> None:
         self.playing, self.until = False, None
@@ -272,25 +337,18 @@ class Session:
     def _step(self, count: int | None) -> None:
         self.playing, self.until, self.error = False, None, None
         for _ in range(count or 1):
-            if self.error is None:
+            if self.error is None and not self._ending:
                 self._one_step()
 
     def _rewind(self, index: int) -> None:
         if index == self.run.index:
             return
-        saved = self._moment()
+        moment = self._moment()
         rewind(self.run, index)
-        self._undo.append(saved)
+        self._undo.append(moment)
         self.playing, self.until, self.error = False, None, None
-        self.before = self.history.copy()
-        self.history.truncate(index)
+        self.before, self.history = self.history, self.history.until(index)
         self.ghost, self.ghost_history = None, None
-
-    def _place(self, weights: Any) -> None:
-        saved = self._moment()
-        self.run.place(weights)
-        self._undo.append(saved)
-        self.error = None
 
     def _reset(self, run: Run | None) -> None:
         self._remember()
@@ -304,30 +362,34 @@ class Session:
         if not self._undo:
             raise RecipeError("there is nothing to undo; change something first.")
         moment = self._undo.pop()
-        self.run, self.history, self.before = moment.run, moment.history, moment.before
+        self.run = moment.run
         state.restore(self.run, moment.saved)
         self.run.timeline = moment.timeline
+        self.history = moment.history.until(self.run.index)
+        self.before = moment.before
         self.ghost, self.ghost_history = moment.ghost, moment.ghost_history
+        if self.ghost is not None and self.ghost_history is not None:
+            state.restore(self.ghost, moment.ghost_saved)
+            self.ghost_history = self.ghost_history.until(self.ghost.index)
         self.playing, self.until, self.error = False, None, None
 
     def _set_pace(self, pace: str) -> None:
         self.pace = named("pace", pace, PACES)
+        self._due = -math.inf
 
     def _remember(self) -> None:
         self._undo.append(self._moment())
-        del self._undo[:-UNDOS]
 
     def _moment(self) -> Moment:
-        ghost = None if self.ghost is None else self.ghost.fork()
-        ghost_history = None if self.ghost_history is None else self.ghost_history.copy()
         return Moment(
             self.run,
             self.run.capture(),
             self.run.timeline.copy(),
-            self.history.copy(),
+            self.history,
             self.before,
-            ghost,
-            ghost_history,
+            self.ghost,
+            {} if self.ghost is None else self.ghost.capture(),
+            self.ghost_history,
         )
 
 

@@ -9,6 +9,7 @@ from interactive_training.probes.reading import Reading
 
 VISIBLE = 0.05  # how far from the bottom of the valley a crossing is seen
 
+
 @dataclass(frozen=True)
 class Goal:
     """What to reach, on which bowl, and how it is checked; `why` says why it cannot be done.

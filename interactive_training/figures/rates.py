@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.path import Path
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
@@ -84,9 +85,11 @@ class HeightChart:
         self.ax.set_xlim(0, steps)
         return changed
 
-    def name(self, words: str) -> None:
-        """Say what is drawn, above the top left corner."""
+    def name(self, words: str) -> bool:
+        """Say what is drawn, above the top left corner; return whether that is new."""
+        changed = self.ax.get_title(loc="left") != words
         self.ax.set_title(words, loc="left")
+        return changed
 
 
 class FateChart:
@@ -135,7 +138,7 @@ class FateChart:
         """Draw the regions of `fates` (rows: momentum), shaded by the factor a step, `rates`."""
         for old in (*self.layers, *self.names):
             old.remove()
-        paths = []
+        paths: list[Path] = []
         for shade in SHADES[:-1]:
             found = self.ax.contourf(lr, momentum, rates, levels=[shade, EVEN])
             paths += found.get_paths()
@@ -143,7 +146,7 @@ class FateChart:
         whole = self.ax.contourf(lr, momentum, rates, levels=[-1, EVEN])
         paths += whole.get_paths()
         whole.remove()
-        outlines = []
+        outlines: list[Path] = []
         for kind in range(len(names)):
             if (fates == kind).any() and (fates != kind).any():
                 lines = self.ax.contour(lr, momentum, (fates == kind).astype(float), levels=[0.5])

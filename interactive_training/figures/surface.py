@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection, PolyCollection
+from matplotlib.path import Path
 from matplotlib.text import Text
 from matplotlib.transforms import IdentityTransform
 from numpy.typing import NDArray
@@ -50,7 +51,14 @@ class SurfaceMap:
         style.role(self.cloud, "text")
         (self.ghost,) = ax.plot(*empty.T, animated=animated)
         style.lane(self.ghost, "ghost")
-        self.halos, self.paths, self.dots, self.ends, self.tips, self.labels = {}, {}, {}, {}, {}, {}
+        self.halos, self.paths, self.dots, self.ends, self.tips, self.labels = (
+            {},
+            {},
+            {},
+            {},
+            {},
+            {},
+        )
         for order, lane in enumerate(reversed(LANES)):
             z = 3 + order / 10
             (halo,) = ax.plot([], [], linewidth=4, zorder=z, animated=animated)
@@ -100,7 +108,7 @@ class SurfaceMap:
         least = max(float(np.nanquantile(above, 0.004)), 1e-3 * top)
         levels = np.geomspace(least, top, LEVELS + 1)[:-1]
         above = np.nan_to_num(above, nan=top, posinf=top)
-        filled = []
+        filled: list[Path] = []
         for level in levels:
             found = self.ax.contourf(x, y, above, levels=[level, 2 * top])
             filled += found.get_paths()
@@ -164,8 +172,8 @@ class SurfaceMap:
     def show_arrows(
         self,
         at: tuple[float, float] | None,
-        arrows: Mapping[str, Sequence[float]],
-        squares: Sequence[float] | None = None,
+        arrows: Mapping[str, Floats],
+        squares: Floats | None = None,
     ) -> None:
         """Draw arrows from a point: vectors by name, see ARROWS; `squares` are the sides of a box.
 
@@ -173,7 +181,7 @@ class SurfaceMap:
         is true.
         """
         for name, collection in self.arrows.items():
-            vector = np.asarray(arrows.get(name, (0, 0)), float)
+            vector = arrows.get(name, np.zeros(2))
             if at is None or not np.isfinite(vector).all() or not vector.any():
                 collection.set_segments([])
                 self._place(self.arrow_names[name], (0, 0), "", (0, 0))
@@ -200,7 +208,9 @@ class SurfaceMap:
         with np.errstate(divide="ignore", invalid="ignore"):
             room = np.where(way > 0, (high - inner) / way, (low - inner) / way)
         share = float(np.nanmin(np.where(way != 0, room, np.inf)))
-        cut: Floats = np.concatenate((points[:-1], [inner + min(1.0, max(0.0, 0.985 * share)) * way]))
+        cut: Floats = np.concatenate(
+            (points[:-1], [inner + min(1.0, max(0.0, 0.985 * share)) * way])
+        )
         return cut
 
     def _head(self, before: Floats, tip: Floats) -> list[Floats]:
@@ -210,7 +220,7 @@ class SurfaceMap:
         to_pixels = self.ax.transData - IdentityTransform()
         a, b = to_pixels.transform([before, tip])
         way = (b - a) / (np.hypot(*(b - a)) or 1.0)
-        pixel = self.ax.figure.get_dpi() / 72  # type: ignore[union-attr]
+        pixel = self.ax.figure.get_dpi() / 72
         heads = []
         for turn in (2.6, -2.6):
             c, s = np.cos(turn), np.sin(turn)
@@ -227,7 +237,7 @@ class SurfaceMap:
             return
         to_axes = self.ax.transData + self.ax.transAxes.inverted()
         x, y = to_axes.transform(at)
-        pixel = self.ax.figure.get_dpi() / 72  # type: ignore[union-attr]
+        pixel = self.ax.figure.get_dpi() / 72
         right = x > 0.6
         text.set_horizontalalignment("right" if right else "left")
         below = y > 0.9

@@ -85,6 +85,7 @@ class BowlLab:
         self.shown = Shown(made)
         self.reading = reading.read(made)
         self.refusal = ""
+        self._cloud: Floats | None = None
         self._closed = False
         self._gesture: tuple[str, float] = ("", 0.0)
         self._told = 0.0
@@ -214,20 +215,27 @@ class BowlLab:
 
     def _start_dragged(self, x: float, y: float, done: bool) -> None:
         hand = self.shown.hand
-        if hand is not None and hand.blind:
-            point = (x, y)
-            if done and point != hand.points[-1]:
-                hand = hand.moved(self.race.ground, point)
-            self._put(hand=hand, race=replace(self.race, start=point))
-            return
-        self._ask(replace(self.race, start=(x, y)), "start")
+        try:
+            race = replace(self.race, start=(x, y))
+            if hand is not None and hand.blind:
+                moved = done and (x, y) != hand.points[-1]
+                self._put(hand=hand.moved(race.ground, (x, y)) if moved else hand, race=race)
+            else:
+                self._ask(race, "start")
+        except (RecipeError, TaskError) as error:
+            self._put()  # the ring goes back to where it can be
+            self._refuse(str(error))
 
     def _pin_dragged(self, lr: float, momentum: float, done: bool) -> None:
-        self._ask(self.race.changed(0, lr=lr, momentum=momentum), "pin")
+        try:
+            self._ask(self.race.changed(0, lr=lr, momentum=momentum), "pin")
+        except RecipeError as error:
+            self._put()
+            self._refuse(str(error))
 
     def _clicked(self, _axes: int, x: float, y: float) -> None:
         if self.shown.hand is None:
-            self._ask(replace(self.race, start=(x, y)), "click")
+            self._start_dragged(x, y, True)
 
     def _slow_motion(self, verb: str) -> None:
         at = self.shown.moment
@@ -271,7 +279,7 @@ class BowlLab:
             rule, bowl = self.reading.rules[0], self.reading.bowl
             found = 0.9
             if rule is not None and bowl is not None:
-                found = float(racers.controls.number(curvature.best_momentum(rule, bowl.values)))
+                found = float(controls.number(curvature.best_momentum(rule, bowl.values)))
             return replace(mine, recipe=replace(mine.recipe, momentum=found))
         return Racer(Recipe(optimizer="Adam", lr=mine.recipe.lr))
 
@@ -333,7 +341,7 @@ class BowlLab:
             found = reading.read(shown.race)
         cloud = shown.race.cloud() if shown.cloud else None
         with self._drawing:
-            self.reading = found
+            self.reading, self._cloud = found, cloud
             self._draw_map(shown, found, cloud)
             self._draw_side(shown, found)
             now = time.monotonic()
@@ -441,6 +449,8 @@ class BowlLab:
             if found.momentum is not None:
                 words += f", momentum {_pair(found.momentum)}"
             return f"{words}, step {_pair(found.step)}."
+        if self._cloud is not None:
+            return reading.cloud_sentence(self.reading.race, self._cloud)
         return reading.sentence(self.reading)
 
     def _buttons(self) -> list[dict[str, Any]]:
@@ -487,5 +497,3 @@ def _box(children: Sequence[Any], name: str) -> ipywidgets.Box:
     box = ipywidgets.Box(list(children))
     box.add_class(name)
     return box
-
-

@@ -84,26 +84,22 @@ class Drawings:
         shares = reading.shares() if len(reading.paths) == 1 and trail is None else None
         steps = reading.race.steps
         if shares is not None:
-            self.heights.name("height by direction (log)")
+            named = self.heights.name("height by direction (log)")
             lines = {"you": ("steep", shares[:, 1]), "flat": ("flat", shares[:, 0])}
-            return self.heights.show(lines, steps, goal)
-        self.heights.name("height above the lowest point (log)")
-        lines = dict(
-            zip(LANES, zip(LANES, reading.heights, strict=False), strict=False)  # type: ignore[arg-type]
-        )
+            return self.heights.show(lines, steps, goal) or named
+        named = self.heights.name("height above the lowest point (log)")
+        lines = dict(zip(LANES, zip(LANES, reading.heights, strict=False), strict=False))
         if trail is not None:
-            lines["fourth"] = ("by hand", trail)
+            lines["fourth"] = ("hand", trail)
             steps = max(steps, len(trail) - 1)
-        return self.heights.show(lines, steps, goal)
+        return self.heights.show(lines, steps, goal) or named
 
     def show_fates(self, reading: Reading) -> bool:
         """Draw the fate map and its pins; return whether the map is another one."""
         rule, bowl = reading.rules[0], reading.bowl
         pins = {
             lane: (racer.recipe.lr, racer.recipe.momentum or 0.0)
-            for lane, racer, other in zip(
-                LANES, reading.race.racers, reading.rules, strict=False
-            )
+            for lane, racer, other in zip(LANES, reading.race.racers, reading.rules, strict=False)
             if other is not None
         }
         if rule is None or bowl is None:

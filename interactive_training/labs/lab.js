@@ -348,6 +348,7 @@ function lineOf(line, i, state, send) {
   }));
   if (line.first) tick.firstChild.checked = line.on;
   const node = make("div", {
+    title: text.textContent,
     class: "it-line" + (line.on ? "" : " it-off"), tabindex: "0", "data-key": key, draggable: line.at === null ? "false" : "true",
     role: "button", "aria-label": `${text.textContent}${line.on ? "" : ", left out"}; Alt and an arrow key move it`,
     onclick: () => send({ verb: "select", value: line.opens }),
@@ -512,7 +513,7 @@ function racers(el, send) {
   const remove = button("Take this racer out", () => send({ verb: "remove" }), { "data-key": "remove" });
   const panel = make("div", { class: "it-panel it-up", hidden: true }, list, remove);
   const more = button("more", () => open(panel.hidden), { "aria-expanded": "false", "data-key": "more" });
-  panel.addEventListener("keydown", (event) => { if (event.key === "Escape") { open(false); more.focus(); } });
+  el.addEventListener("keydown", (event) => { if (event.key === "Escape") { open(false); more.focus(); } });
   function open(yes) {
     panel.hidden = !yes;
     more.setAttribute("aria-expanded", String(yes));

@@ -182,6 +182,8 @@ class Pictures:
         """Draw the gradient's length, or float16's loss scale."""
         if isinstance(self.gradient, ScaleStairs):
             scale = curve(session.history, "amp_scale")
+            # Before 16 bits were on there was no scale: a gap, not a stair.
+            scale = Curve(scale.x, np.where(scale.y > 1, scale.y, np.nan))
             skipped = session.history.skipped
             self.gradient.show(scale, skipped, flushed_share(session.run))
             return

@@ -132,7 +132,11 @@ def ground(race: Race) -> list[Control]:
 
 def described(race: Race) -> str:
     """The set-up in a few words: "L = w0^2 + 4 w1^2, 30 steps"."""
-    options, words = race.ground.options, race.ground.row.formula
+    options, words = race.ground.options, race.ground.name
+    if words == "own":
+        words = "your function"
+    if race.ground.is_quadratic and not options:
+        words = race.ground.row.formula
     if race.ground.is_quadratic and options:
         condition = controls.number(float(options.get("condition", 4.0)))
         angle = float(options.get("angle", 0.0))

@@ -591,19 +591,19 @@ class TrainingLab:
 
     def _marks(self) -> list[tuple[int, str]]:
         """Where the recipe changed on the way, in a word or two each."""
-        found: list[tuple[int, str]] = []
-        before = self.run.timeline.first_recipe
+        found: dict[int, str] = {}
+        before = now = self.run.timeline.first_recipe
+        at = 0
         for change in self.run.timeline.changes:
             if change.kind != "recipe":
-                found.append((change.index, "placed"))
+                found[change.index] = "placed"
                 continue
-            if before is not None and change.index:
-                words = said(before, change.value)
-                if found and found[-1][0] == change.index:
-                    found.pop()
-                found.append((change.index, words))
-            before = change.value
-        return found
+            if change.index != at:  # changes at one step are one mark
+                before, at = now, change.index
+            now = change.value
+            if before is not None and at:
+                found[at] = said(before, now)
+        return [(step, words) for step, words in found.items() if words]
 
 
 def _bundle(widget: Any, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from math import inf, isfinite, sqrt
+from math import hypot, inf, isfinite, sqrt
 
 import numpy as np
 import torch
@@ -58,7 +58,9 @@ def curvature(function: Surface, point: Point) -> Curvature | None:
         return None
     values, directions = np.linalg.eigh((matrix + matrix.T) / 2)
     order = np.argsort(values)
-    return Curvature(point, (float(values[order[0]]), float(values[order[1]])), directions[:, order])
+    return Curvature(
+        point, (float(values[order[0]]), float(values[order[1]])), directions[:, order]
+    )
 
 
 @dataclass(frozen=True)
@@ -222,4 +224,4 @@ def nearest(point: Point, minima: Sequence[Point]) -> Point:
     finite = all(isfinite(part) for part in point)
     if not minima or not finite:
         return minima[0] if minima else point
-    return min(minima, key=lambda m: (m[0] - point[0]) ** 2 + (m[1] - point[1]) ** 2)
+    return min(minima, key=lambda m: hypot(m[0] - point[0], m[1] - point[1]))

@@ -83,7 +83,8 @@ def marks(reading: Reading, lane: int) -> dict[str, list[tuple[float, str]]]:
     edge = curves.edge(rule, bowl.values)
     mass = curves.best_momentum(rule, bowl.values)
     still = curves.worst(replace(rule, momentum=0.0), bowl.values)
-    useful = curves.worst(replace(rule, momentum=mass), bowl.values) < still - 1e-3
+    gained = curves.worst(replace(rule, momentum=mass), bowl.values) < still - 1e-3
+    useful = gained and mass > 0.08  # nearer to 0 the two marks would be one
     return {
         "lr": [(best, f"best {short(best)}"), (edge, f"edge {short(edge)}")],
         "momentum": [(0.0, "0"), *([(mass, f"best {short(mass)}")] if useful else [])]
@@ -152,9 +153,21 @@ def sentence(reading: Reading) -> str:
     return f"{where}."
 
 
+def cloud_sentence(race: Race, ends: Floats) -> str:
+    """Where a cloud of starts went: how many to which minimum, on the way, or off the picture."""
+    low, high = np.transpose(race.ground.row.box)
+    with np.errstate(invalid="ignore"):
+        inside = ((ends >= low) & (ends <= high)).all(1)
+    reach = 0.03 * float(high[0] - low[0])
+    counts = []
+    for minimum in race.ground.row.minima:
+        near = inside & (np.hypot(*(np.where(np.isfinite(ends), ends, 1e9) - minimum).T) < reach)
+        counts.append(f"{near.sum()} at ({minimum[0]:.2g}, {minimum[1]:.2g})")
+    return f"{len(ends):,} starts: {', '.join([*counts, f'{(~inside).sum()} left'])}."
+
+
 def _height(reading: Reading) -> float:
-    heights = reading.heights[0]
-    return float(heights[-1])
+    return float(reading.heights[0][-1])
 
 
 def times(factor: complex) -> str:

@@ -64,7 +64,9 @@ def another(field: Field):
     return None
 
 
-@pytest.mark.parametrize("recipe", list(recipes()), ids=lambda r: f"{r.optimizer}-{r.changed(Recipe())}")
+@pytest.mark.parametrize(
+    "recipe", list(recipes()), ids=lambda r: f"{r.optimizer}-{r.changed(Recipe())}"
+)
 def test_a_path_is_bitwise_that_of_torch(recipe: Recipe) -> None:
     for name in ("bowl", "rosenbrock", "saddle"):
         row = SURFACES[name]

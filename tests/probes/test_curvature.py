@@ -9,12 +9,12 @@ import pytest
 
 from interactive_training import Recipe
 from interactive_training.engine.paths import path
+from interactive_training.engine.race import Ground, Race, Racer
 from interactive_training.engine.surfaces import SURFACES, bowl, bowl_of
 from interactive_training.exercises.goals import GOALS
 from interactive_training.probes import curvature as curves
 from interactive_training.probes.curvature import FATES, Rule
 from interactive_training.probes.reading import marks, read, sentence
-from interactive_training.engine.race import Ground, Race, Racer
 
 VALUES = (2.0, 8.0)
 

@@ -1,0 +1,328 @@
+"""BowlLab without a browser: what its messages do, what it says, and what it leaves behind."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from interactive_training import Recipe, RecipeError, Run, TaskError, train
+from interactive_training.labs import BowlLab
+from interactive_training.labs.latest import Latest
+from tests.labs.conftest import widgets
+
+Make = Callable[..., BowlLab]
+
+
+@pytest.fixture
+def make(sent: list[dict[str, Any]]) -> Iterator[Make]:
+    """Return a function that makes a BowlLab, which is closed after the test."""
+    threads = set(threading.enumerate())
+    labs: list[BowlLab] = []
+
+    def new(*args: Any, **kwargs: Any) -> BowlLab:
+        labs.append(BowlLab(*args, **kwargs))
+        return labs[-1]
+
+    yield new
+    for lab in labs:
+        lab.close()
+    assert set(threading.enumerate()) <= threads
+
+
+def hear(lab: BowlLab, verb: str, **message: Any) -> None:
+    """What the browser would send."""
+    lab._receive({"verb": verb, **message})
+
+
+def looked_at(lab: BowlLab) -> None:
+    """A page shows the lab's pictures."""
+    for live in lab.views.figures:
+        page = {"width": 500, "density": 1, "theme": "light", "visible": True}
+        live._receive(live, {"kind": "view", "view": "page", **page}, None)
+
+
+def settled(lab: BowlLab) -> None:
+    """Wait until the newest request is on the screen."""
+    end = time.monotonic() + 20
+    while lab.reading.race != lab.race and time.monotonic() < end:
+        time.sleep(0.005)
+    assert lab.reading.race == lab.race
+    done = -1
+    while done != lab._latest.done and time.monotonic() < end:
+        done = lab._latest.done
+        time.sleep(0.1)
+
+
+def said(lab: BowlLab) -> str:
+    return str(lab.words.state["text"])
+
+
+def drag(lab: BowlLab, x: float, y: float, *, handle: int = 0, done: bool = True) -> None:
+    live = lab.views.surface if handle == 0 else lab.views.fates
+    message = {"kind": "drag", "view": "page", "handle": 0, "id": 7, "x": x, "y": y, "done": done}
+    live._receive(live, message, None)
+    assert live.problem == ""
+
+
+def test_the_first_state(make: Make) -> None:
+    lab = make()
+    assert said(lab) == "30 steps: (6.8e-05, 2.1e-21). Each step: flat x 0.70, steep x -0.20."
+    lr, momentum, optimizer = lab.controls.state["controls"]
+    assert (lr["value"], momentum["value"], optimizer["value"]) == (0.15, 0.0, "SGD")
+    assert [mark["label"] for mark in lr["marks"]] == ["best .20", "edge .25"]
+    assert not lab._latest.alive  # no page looks: no thread
+    bundle, metadata = lab._repr_mimebundle_()
+    assert bundle["image/png"] and "0.70" in bundle["text/plain"]
+    assert metadata["image/png"]["alt"] == said(lab)
+
+
+def test_every_control_changes_what_is_said(make: Make) -> None:
+    lab = make()
+    for name, value in (
+        ("lr", 0.25),
+        ("lr", 0.3),
+        ("momentum", 0.4),
+        ("scale", 0.5),
+        ("keep_grad", 0.3),
+        ("weight_decay", 0.1),
+        ("clip", "value"),
+        ("schedule", "CosineAnnealingLR"),
+        ("optimizer", "Adam"),
+        ("beta1", 0.5),
+        ("beta2", 0.5),
+    ):
+        before, points = said(lab), lab.paths[0].points
+        hear(lab, "set", name=name, value=value)
+        assert not lab.words.state["failed"], said(lab)
+        assert not np.array_equal(lab.paths[0].points, points), name
+        assert said(lab) != before, name
+    assert lab.shown.before is not None
+
+
+def test_the_start_and_the_pin_are_dragged(make: Make) -> None:
+    lab = make()
+    looked_at(lab)
+    drag(lab, -2.0, 1.0)
+    settled(lab)
+    assert lab.paths[0].points[0].tolist() == [-2.0, 1.0]
+    drag(lab, 0.2, 0.5, handle=1)
+    settled(lab)
+    recipe = lab.race.racers[0].recipe
+    assert (recipe.lr, recipe.momentum) == (0.2, 0.5)
+    drag(lab, 0.5, 0.0, handle=1)
+    settled(lab)
+    assert lab.reading.leaves[0] is not None
+
+
+def test_of_500_drags_the_newest_wins_and_nothing_is_left_to_do(make: Make) -> None:
+    lab = make()
+    looked_at(lab)
+    settled(lab)
+    done = lab._latest.done
+    for number in range(500):
+        drag(lab, 3 - number / 100, 2 - number / 200, done=number == 499)
+    settled(lab)
+    assert 0 < lab._latest.done - done < 400  # some positions were never drawn
+    drawn = lab.views.drawings.surface.paths["you"].get_xydata()[0]
+    assert np.allclose(drawn, (3 - 4.99, 2 - 499 / 200))
+    quiet = lab._latest.done
+    time.sleep(0.2)
+    assert lab._latest.done == quiet
+
+
+def test_a_race_of_three_and_its_sources(make: Make) -> None:
+    lab = make()
+    hear(lab, "add")
+    hear(lab, "add")
+    assert [racer.recipe.optimizer for racer in lab.race.racers] == ["SGD", "SGD", "Adam"]
+    assert said(lab).startswith("Height after 30 steps: you 4.6e-09, twin")
+    with pytest.raises(RecipeError, match="1 to 3 racers"):
+        lab.add()
+    for lane, path in zip(("you", "twin", "third"), lab.paths, strict=True):
+        number = lab._lane(lane)
+        run = Run(lab.race.task(number), lab.race.racers[number].recipe)
+        for _ in train(run, 30, record=False):
+            pass
+        assert run.model.w.tolist() == path.points[-1].tolist()
+        assert f"torch.optim.{lab.race.racers[number].recipe.optimizer}(" in lab.source(lane)
+    hear(lab, "select", value=2)
+    hear(lab, "remove")
+    assert len(lab.race.racers) == 2
+    with pytest.raises(RecipeError, match="no racer 'third'"):
+        lab.change("third", lr=0.1)
+
+
+def test_gradients_a_thousand_times_as_large(make: Make) -> None:
+    lab = make(recipe=Recipe(lr=0.001))
+    lab.add(Recipe(optimizer="Adam", lr=0.1))
+    before = [path.points[1] for path in lab.paths]
+    lab.change("you", scale=1000)
+    lab.change("twin", scale=1000)
+    assert not np.allclose(lab.paths[0].points[1], before[0])
+    assert np.allclose(lab.paths[1].points[1], before[1])
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [((9, 9), "off the picture"), ((float("nan"), 1), "finite"), ("ab", "two numbers")],
+)
+def test_a_bad_start_is_refused_and_the_path_kept(make: Make, start: Any, words: str) -> None:
+    lab = make()
+    points = lab.paths[0].points
+    with pytest.raises(TaskError, match=words):
+        lab.move(start)
+    assert lab.paths[0].points is points
+
+
+def test_bad_values_are_said_and_the_path_kept(make: Make) -> None:
+    lab = make()
+    points = lab.paths[0].points
+    for name, value in (("lr", "fast"), ("lr", -1.0), ("momentum", 2.0), ("clip_at", "nan")):
+        hear(lab, "set", name=name, value=value)
+        assert lab.words.state["failed"] and said(lab)
+        assert lab.paths[0].points is points
+    hear(lab, "set", name="lr", value=0.2)
+    assert not lab.words.state["failed"]
+
+
+def test_own_functions(make: Make) -> None:
+    lab = make(lambda w: (w[0] - 1) ** 2 + 3 * w[1] ** 2, start=(-1, 1))
+    assert lab.paths[0].points[-1] == pytest.approx([1, 0], abs=1e-3)
+    assert "edge 0.333" in said(lab)
+
+    def breaks(w: torch.Tensor) -> torch.Tensor:
+        if w[0] < 0:
+            raise ValueError("no root below 0")
+        return w[0] ** 0.5 + w[1] ** 2
+
+    lab = make(breaks, start=(2, 1))
+    points = lab.paths[0].points
+    with pytest.raises(TaskError, match="mend the function or move the start"):
+        lab.move((-1, 1))
+    assert lab.paths[0].points is points
+    assert lab.race.start == (2, 1)
+    lab.change(lr=1.0)
+    assert "raised ValueError: no root below 0" in said(lab)
+    for function, words in (
+        (lambda w: w, "return one number"),
+        (lambda w: float(w[0]), "return one number"),
+        (lambda w: torch.tensor(1.0), "cannot be differentiated"),
+        (lambda w: w[0] / 0, "move the start"),
+        (lambda w: w[7], "mend the function"),
+    ):
+        with pytest.raises(TaskError, match=words):
+            make(function, start=(1, 1))
+
+    def dawdles(w: torch.Tensor) -> torch.Tensor:
+        time.sleep(0.02)
+        return (w**2).sum()
+
+    assert "stopped after" in said(make(dawdles, start=(1, 1), steps=200))
+
+
+def test_surfaces_and_their_shape(make: Make) -> None:
+    lab = make("bowl", condition=100, angle=30)
+    assert lab.head.state["setup"] == "bowl, condition 100, turned 30, 30 steps"
+    edge = lab.reading.edge(0)
+    assert edge == pytest.approx(0.01)
+    lab.change(lr=0.005)
+    hear(lab, "setup", name="condition", value=10)
+    assert lab.race.racers[0].recipe.lr == pytest.approx(0.05)  # as near to its edge as before
+    hear(lab, "setup", name="surface", value="rosenbrock")
+    assert "edge 0.002" in said(lab)
+    hear(lab, "setup", name="steps", value=100)
+    assert lab.paths[0].taken == 100
+    with pytest.raises(TaskError, match="did you mean"):
+        make("rosenbroc")
+
+
+def test_a_cloud(make: Make) -> None:
+    lab = make("himmelblau")
+    hear(lab, "cloud")
+    assert said(lab).startswith("1,000 starts: ")
+    assert len(lab.views.drawings.surface.cloud.get_offsets()) == 1000
+    hear(lab, "set", name="clip", value="norm")
+    assert lab.words.state["failed"] and "all starts" in said(lab)
+
+
+def test_be_the_optimizer(make: Make) -> None:
+    lab = make()
+    hear(lab, "hand")
+    surface = lab.views.drawings.surface
+    assert surface.hidden and not len(surface.paths["you"].get_xdata())
+    drag(lab, 1.0, 1.0)
+    drag(lab, 0.0, 0.5)
+    assert said(lab).startswith("Move 2: height 1, gradient (0, 4)")
+    hear(lab, "go")
+    assert not surface.hidden
+    assert lab.paths[0].points[0].tolist() == [3.0, 2.0]  # from where the hand began
+    assert said(lab) == "By hand: height 1 after 2 moves. SGD: 4.6e-09 after 30 steps."
+    assert surface.trail.get_xydata().tolist() == [[3, 2], [1, 1], [0, 0.5]]
+    hear(lab, "over")
+    assert not len(surface.trail.get_xdata())
+
+
+def test_slow_motion(make: Make) -> None:
+    lab = make(recipe=Recipe(lr=0.1, momentum=0.5))
+    hear(lab, "moment")
+    assert said(lab) == "Step 0: gradient (6, 16), momentum (6, 16), step (-0.6, -1.6)."
+    hear(lab, "next")
+    assert said(lab).startswith("Step 1: gradient (4.8, 3.2), momentum (7.8, 11)")
+    for _ in range(40):
+        hear(lab, "next")
+    assert said(lab).startswith("Step 29")
+
+
+def test_goals(make: Make) -> None:
+    lab = make()
+    hear(lab, "goal")
+    assert lab.words.state["why"][0][0] == "Goal"
+    lab.change(lr=0.23)
+    assert lab.words.state["why"][0][0] == "Reached"
+    hear(lab, "goal")
+    hear(lab, "goal")
+    hear(lab, "impossible")
+    assert "Right: the best lr" in lab.words.state["why"][0][1]
+    hear(lab, "goal")
+    assert lab.words.state["why"] == []
+
+
+def test_a_closed_lab_leaves_nothing(make: Make) -> None:
+    before = widgets()
+    lab = make()
+    looked_at(lab)
+    assert widgets() > before and lab._latest.alive
+    lab.close()
+    assert widgets() == before and not lab._latest.alive
+
+
+def test_latest_reports_what_its_work_raises() -> None:
+    failed: list[Exception] = []
+
+    def work(request: int) -> None:
+        raise ValueError(request)
+
+    latest: Latest[int] = Latest(work, failed.append)
+    latest.put(1)
+    latest.start()
+    latest.put(2)
+    end = time.monotonic() + 5
+    while len(failed) < 2 and time.monotonic() < end:
+        time.sleep(0.005)
+    latest.stop()
+    assert [error.args for error in failed] == [(1,), (2,)]
+
+
+def test_a_drag_to_where_a_function_fails_is_said_and_taken_back(make: Make) -> None:
+    lab = make(lambda w: torch.sqrt(w[0] - 1) + w[1] ** 2, start=(3, 1))
+    points = lab.paths[0].points
+    drag(lab, 0.5, 1.0)
+    assert lab.words.state["failed"] and "at its start" in said(lab)
+    assert lab.paths[0].points is points
+    assert lab.views.drawings.surface.start.get_xdata() == [3.0]
