@@ -48,7 +48,10 @@ class Feed:
             self.start = self.offset
             self.end = min(self.start + batch_size * accumulate, self.rows)
         if self.parts is None:
-            self.parts = iter(self.order[self.offset :].split(self.batch))
+            if self.rows == 1:  # a surface: every step is an epoch, which must cost nothing
+                self.parts = iter((self.order,))
+            else:
+                self.parts = iter(self.order[self.offset :].split(self.batch))
         self.offset = min(self.offset + self.batch, self.end)
         self.last = self.offset == self.end
         return next(self.parts)
@@ -57,7 +60,7 @@ class Feed:
         self.offset, self.parts = 0, None
         if shuffle:
             self.order = torch.randperm(self.rows, generator=generator)
-        else:
+        elif self.rows > 1:
             self.order = torch.arange(self.rows)
 
     @property

@@ -2,7 +2,7 @@
 
 from array import array
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import nan
 
@@ -39,42 +39,43 @@ class Envelope:
     and the width doubles. NaN leaves a gap only where a bucket holds nothing else.
     """
 
+    MERGES = (np.fmin, np.fmax, np.add, np.add)
+
     def __init__(self) -> None:
         self.width = 1
         self.taken = 0  # values
-        self.low, self.high, self.total, self.count = np.empty((4, 0))
+        self.buckets = [np.empty(0)] * 4  # least, greatest, sum and number of the known values
 
     def extend(self, values: Floats) -> None:
         """Take in more values."""
         if not len(values):
             return
         begun = self.taken % self.width  # values in the last bucket, where it is not full
+        self.taken += len(values)
         starts = np.arange(-begun, len(values), self.width).clip(min=0)
         known = ~np.isnan(values)
-        self.low = np.append(self.low, np.fmin.reduceat(values, starts))
-        self.high = np.append(self.high, np.fmax.reduceat(values, starts))
-        self.total = np.append(self.total, np.add.reduceat(np.where(known, values, 0.0), starts))
-        self.count = np.append(self.count, np.add.reduceat(known, starts, dtype=float))
-        self.taken += len(values)
-        if begun:  # the first of the new buckets belongs to the last of the old ones
-            split = len(self.low) - len(starts)
-            self._merge([*range(split), *range(split + 1, len(self.low))])
-        while len(self.low) > POINTS:
-            self._merge(range(0, len(self.low), 2))
+        parts = values, values, np.where(known, values, 0.0), known.astype(float)
+        for i, (merge, part) in enumerate(zip(self.MERGES, parts, strict=True)):
+            old, new = self.buckets[i], merge.reduceat(part, starts)
+            if begun:
+                new[0] = merge(old[-1], new[0])
+                old = old[:-1]
+            self.buckets[i] = np.append(old, new)
+        while len(self.buckets[0]) > POINTS:
+            pairs = np.arange(0, len(self.buckets[0]), 2)
+            self.buckets = [
+                merge.reduceat(bucket, pairs)
+                for merge, bucket in zip(self.MERGES, self.buckets, strict=True)
+            ]
             self.width *= 2
-
-    def _merge(self, starts: Sequence[int]) -> None:
-        self.low = np.fmin.reduceat(self.low, starts)
-        self.high = np.fmax.reduceat(self.high, starts)
-        self.total = np.add.reduceat(self.total, starts)
-        self.count = np.add.reduceat(self.count, starts)
 
     def reduced(self, first: int) -> Reduced:
         """The buckets as arrays; `first` is the step of the first value."""
-        begins = self.width * np.arange(len(self.low), dtype=float)
+        low, high, total, count = self.buckets
+        begins = self.width * np.arange(len(low), dtype=float)
         ends = np.minimum(begins + self.width, self.taken)
-        mean = np.divide(self.total, self.count, np.full(len(begins), nan), where=self.count > 0)
-        return Reduced(first + (begins + ends - 1) / 2, self.low, mean, self.high)
+        mean = np.divide(total, count, np.full(len(low), nan), where=count > 0)
+        return Reduced(first + (begins + ends - 1) / 2, low, mean, high)
 
 
 class History:

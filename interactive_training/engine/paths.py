@@ -22,19 +22,10 @@ Floats = NDArray[np.float64]
 
 # Each number of a weight moves by itself, so that many starts can be walked as one tensor.
 ELEMENTWISE = frozenset(
-    [
-        "SGD",
-        "RMSprop",
-        "Adagrad",
-        "Adadelta",
-        "Adam",
-        "AdamW",
-        "Adamax",
-        "NAdam",
-        "RAdam",
-        "ASGD",
-        "Rprop",
-    ]
+    (
+        *("SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "AdamW"),
+        *("Adamax", "NAdam", "RAdam", "ASGD", "Rprop"),
+    )
 )
 
 

@@ -70,7 +70,7 @@ class Ground:
         return self.row.make is not None
 
     def check(self, start: Point) -> None:
-        """Raise TaskError unless `start` is finite, on the part that is shown, and can be walked."""
+        """Raise TaskError unless `start` is finite, on the part shown, and can be walked from."""
         if not paths.finite(start):
             raise TaskError(f"start is {start!r}; choose two finite numbers.")
         (left, right), (bottom, top) = self.row.box

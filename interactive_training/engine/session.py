@@ -17,6 +17,7 @@ from typing import Any
 from interactive_training.engine import state
 from interactive_training.engine.choices import named
 from interactive_training.engine.errors import RecipeError, TaskError
+from interactive_training.engine.fairlock import FairLock
 from interactive_training.engine.history import History
 from interactive_training.engine.loop import advance, rewind, train, walk
 from interactive_training.engine.measure import Step
@@ -57,31 +58,6 @@ class Moment:
     ghost: Run | None
     ghost_saved: dict[str, Any]
     ghost_history: History | None
-
-
-class FairLock:
-    """A re-entrant lock that goes to whoever waits for it, and not to who has just let it go.
-
-    An ordinary lock would starve a cell that waits for a worker between two of its steps.
-    """
-
-    def __init__(self) -> None:
-        self._turn, self._lock = threading.Lock(), threading.Lock()
-        self._owner: int | None = None
-        self._depth = 0
-
-    def __enter__(self) -> None:
-        if self._owner != threading.get_ident():
-            with self._turn:
-                self._lock.acquire()
-            self._owner = threading.get_ident()
-        self._depth += 1
-
-    def __exit__(self, *_: object) -> None:
-        self._depth -= 1
-        if self._depth == 0:
-            self._owner = None
-            self._lock.release()
 
 
 class Session:
@@ -186,21 +162,31 @@ class Session:
             self.drain()
             self._end_walk()
             self._drag = None
+            begin = self.run.index
             try:
-                for step in train(self.run, steps):
-                    self._record(step)
+                self._take(steps)
             except BaseException:
                 self.playing = False
                 raise
             finally:
+                taken = self.run.index - begin
+                self.log.append(Command(begin, "advance", taken, self._clock()))
                 self._tell()
 
     def redo(self, log: Iterable[Command]) -> None:
         """Carry out a list of commands again, each at its step, in the calling cell."""
         for command in log:
-            self.advance(max(0, command.index - self.run.index))
-            self._queue.put((command.verb, command.value, command.at))
-            self.drain()
+            with self.lock:
+                self._take(command.index - self.run.index)
+            if command.verb == "advance":
+                self.advance(command.value)
+            else:
+                self._queue.put((command.verb, command.value, command.at))
+                self.drain()
+
+    def _take(self, steps: int) -> None:
+        for step in train(self.run, steps):
+            self._record(step)
 
     # The worker ---------------------------------------------------------------------------------
 
@@ -337,7 +323,7 @@ class Session:
     def _step(self, count: int | None) -> None:
         self.playing, self.until, self.error = False, None, None
         for _ in range(count or 1):
-            if self.error is None and not self._ending:
+            if self.error is None:
                 self._one_step()
 
     def _rewind(self, index: int) -> None:

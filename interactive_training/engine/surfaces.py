@@ -79,7 +79,7 @@ def ravine(w: torch.Tensor) -> torch.Tensor:
 
 
 def two_minima(w: torch.Tensor) -> torch.Tensor:
-    """A sharp minimum beside a flat one. Notice: above lr 0.125 SGD cannot stay in the sharp one."""
+    """A sharp minimum beside a flat one. Notice: above lr 0.125 SGD cannot stay in the sharp."""
     flat = (w[0] - 2) ** 2 / 2 + w[1] ** 2 / 2
     sharp = 8 * (w[0] + 2) ** 2 + 8 * w[1] ** 2
     return -torch.logaddexp(-flat, -sharp)

@@ -187,7 +187,8 @@ class SurfaceMap:
                 self._place(self.arrow_names[name], (0, 0), "", (0, 0))
                 continue
             tip = np.asarray(at) + vector
-            collection.set_segments([[at, tip], *self._head(np.asarray(at), tip)])
+            shaft = np.array([at, tip])
+            collection.set_segments([shaft, *self._head(*shaft)])
             self._place(self.arrow_names[name], tip, name, (6, 6))
         corners = []
         if at is not None and squares is not None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from interactive_training.engine.errors import RecipeError
 from interactive_training.engine.recipe import FIELDS, Recipe
+from interactive_training.engine.run import Run
 
 PREFIX = "it1."
 LONGEST = 20_000  # characters of a string, and bytes of what it may unfold to
@@ -35,6 +36,22 @@ class LabState:
     changes: tuple[tuple[int, Mapping[str, Any]], ...]
     index: int
     shown: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, run: Run, shown: Mapping[str, Any]) -> "LabState":
+        """The state of a run; raises StateStringError for what a string cannot hold."""
+        if not run.task.is_named:
+            raise StateStringError("a string cannot hold a task of your own; save the run instead.")
+        start = before = run.timeline.first_recipe or run.recipe
+        changes: list[tuple[int, Mapping[str, Any]]] = []
+        for change in run.timeline.changes:
+            if change.kind != "recipe":
+                raise StateStringError("a string cannot hold placed weights; save the run instead.")
+            changes.append((change.index, different(change.value, before)))
+            before = change.value
+        recipe = different(start, Recipe())
+        options = dict(run.task.options)
+        return cls(run.task.name, options, run.seed, recipe, tuple(changes), run.index, shown)
 
     def to_string(self) -> str:
         """The state as letters, digits, "-" and "_"."""
@@ -121,3 +138,9 @@ class LabState:
             found["index"],
             found["shown"],
         )
+
+
+def different(recipe: Recipe, before: Recipe) -> dict[str, Any]:
+    """The fields in which a recipe differs from another, as plain values."""
+    plain = recipe.to_dict()
+    return {name: plain[name] for name in recipe.changed(before)}

@@ -4,7 +4,6 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Sequence
-from math import isfinite
 from typing import Any
 
 import ipywidgets
@@ -17,18 +16,17 @@ from interactive_training.engine.errors import (
     TaskError,
 )
 from interactive_training.engine.history import History
-from interactive_training.engine.lines import step_lines
 from interactive_training.engine.prove import Proof, prove
 from interactive_training.engine.recipe import Recipe
 from interactive_training.engine.run import Run
 from interactive_training.engine.session import Session
 from interactive_training.engine.source import source
 from interactive_training.engine.task import Task
-from interactive_training.labs import cells, codemenu, controls
+from interactive_training.labs import cells, codemenu, controls, trainingwords
 from interactive_training.labs.panels import Panels, static
 from interactive_training.labs.parts import Part
 from interactive_training.labs.statestring import LabState, StateStringError
-from interactive_training.probes import patterns
+from interactive_training.labs.trainingwords import ANSWERS, Verdict, judge
 
 QUESTION = "What happens when one line is missing?"
 PACE_NAMES = (
@@ -39,7 +37,6 @@ PACE_NAMES = (
     ("full", "full speed"),
 )
 RATES = {"digits": 0.05, "bowl": 0.15}  # learning rates that a task starts with
-ANSWERS = ("higher", "the same", "at guessing")
 PINS = 2
 PREVIEW_STEPS, PREVIEW_SECONDS = 200, 1.0
 HIDEABLE = ("pace", "undo", "pin", "reset", "setup", "step")
@@ -98,8 +95,7 @@ class TrainingLab:
         self._closed = False
         self._drawing = threading.RLock()
         self._due = {"words": 0.0, "answers": 0.0, "top": 0.0}
-        self._finding: patterns.Finding | None = None
-        self._scores: tuple[float, float | None] = (float("nan"), None)
+        self.verdict = Verdict()
         self.top = Part("top", self._receive, self._fail)
         self.code = Part("code", self._receive, self._fail)
         self.words = Part("words", self._receive, self._fail)
@@ -156,31 +152,13 @@ class TrainingLab:
 
         Raises StateStringError for a task of your own, which a string cannot hold.
         """
-        run = self.run
-        if not run.task.is_named:
-            raise StateStringError("a string cannot hold a task of your own; save the run instead.")
-        start = run.timeline.first_recipe or run.recipe
-        changes: list[tuple[int, dict[str, Any]]] = []
-        before = start
-        for change in run.timeline.changes:
-            if change.kind != "recipe":
-                raise StateStringError("a string cannot hold placed weights; save the run instead.")
-            plain = change.value.to_dict()
-            fields = {name: plain[name] for name in change.value.changed(before)}
-            changes.append((change.index, fields))
-            before = change.value
-        plain = start.to_dict()
-        recipe = {name: plain[name] for name in start.changed(Recipe())}
         shown = {
             "pace": self.session.pace,
             "until": self.until,
             "question": self.question,
             "hide": list(self.hide),
         }
-        options = dict(run.task.options)
-        return LabState(
-            run.task.name, options, run.seed, recipe, tuple(changes), run.index, shown
-        ).to_string()
+        return LabState.of(self.run, shown).to_string()
 
     @classmethod
     def from_string(cls, text: str) -> "TrainingLab":
@@ -246,7 +224,10 @@ class TrainingLab:
         picture = static(self._preview(), self._span(), self._marks())
         data["image/png"] = b64encode(picture).decode()
         data["text/plain"] = repr(self)
-        return data, {**metadata, "image/png": {"width": 848, "alt": self._sentence()}}
+        return data, {
+            **metadata,
+            "image/png": {"width": 848, "alt": trainingwords.sentence(self.session, self.verdict)},
+        }
 
     # What the learner does ------------------------------------------------------------------------
 
@@ -378,8 +359,9 @@ class TrainingLab:
         threading.Thread(target=work, name="interactive-training-proof", daemon=True).start()
 
     def _apply_fix(self) -> None:
-        if self._finding is not None and self._finding.fields:
-            self._change(dict(self._finding.fields))
+        finding = self.verdict.finding
+        if finding is not None and finding.fields:
+            self._change(dict(finding.fields))
             self.session.put("play", None)
 
     def _answered(self, answer: int) -> None:
@@ -452,7 +434,7 @@ class TrainingLab:
                     self._show_top(again=bool(self.session.refusal))
                 if everything or now >= self._due["words"]:
                     self._due["words"] = now + WORDS_EVERY
-                    self._judge()
+                    self.verdict = judge(self.session, self.panels)
                     self._show_words()
                 if everything or self.session.pace == "line":
                     self._show_code(again=bool(self.session.refusal))
@@ -485,12 +467,9 @@ class TrainingLab:
         self.asked.show(self._question(), again=again)
 
     def _question(self) -> dict[str, Any]:
-        waiting = self.run.index >= self.until and not self.session.playing
-        if self.ask is None or not waiting:
+        if self.ask is None or self.run.index < self.until or self.session.playing:
             return {"open": False, "text": "", "answers": []}
-        lines = step_lines(self.run.recipe, self.run.task, self.run.device.type)
-        code = next(line.code for line in lines if line.stage == self.ask)
-        text = f"Without `{code}`, {self.until} steps later accuracy will be:"
+        text = trainingwords.question(self.run, self.ask, self.until)
         return {"open": True, "text": text, "answers": list(ANSWERS)}
 
     def _show_code(self, again: bool) -> None:
@@ -505,125 +484,19 @@ class TrainingLab:
             self.session.line,
         )
         state["rate"] = controls.lr_slider(recipe)
-        state["proof"] = self._proof_words()
+        state["proof"] = trainingwords.of_proof(self.proof, self.proving)
         self.code.show(state, again=again)
 
-    def _proof_words(self) -> dict[str, str]:
-        if self.proving:
-            return {"words": "Running the script in a new process ...", "kind": ""}
-        proof = self.proof
-        if proof is None:
-            return {"words": "", "kind": ""}
-        if proof.why:
-            return {"words": proof.why, "kind": "failed"}
-        since = "" if proof.start == 0 else " since your change"
-        ending = ", to the last bit." if proof.holds else "."
-        words = f"{proof.equal} of {proof.total} losses{since} are equal{ending}"
-        return {"words": words, "kind": "passed" if proof.holds else "failed"}
-
-    def _judge(self) -> None:
-        """Score the run and its ghost, and look for a known pattern."""
-        session, panels = self.session, self.panels
-        if session.error is not None:
-            self._finding = patterns.of_error(session.error, self.run.recipe)
-            return
-        data = self.run.task.data
-        self._finding = None
-        if data is None or panels.shadow is None:
-            return
-        if self.run.task.classes and len(data.validation_inputs):
-            held_out = data.validation_inputs, data.validation_targets
-            ghost = None
-            if session.ghost is not None and panels.ghost_shadow is not None:
-                ghost = panels.ghost_shadow.accuracy(*held_out)
-            self._scores = panels.shadow.accuracy(*held_out), ghost
-            dead = panels.shadow.dead_units(held_out[0])
-            self._finding = patterns.of_curve(
-                self.history, self.run.recipe, self.run.task.outputs, dead
-            )
-
-    def _sentence(self) -> str:
-        """What the picture shows, in one sentence with a number and what it is compared with."""
-        session, step = self.session, self.run.index
-        you, ghost = self._scores
-        if not len(self.history):
-            return "Nothing has happened yet: press Run."
-        if self.run.task.classes and isfinite(you):
-            words = f"Step {step}: {you:.0%} right.".replace("%", " %")
-            if ghost is not None:
-                words += f" The unchanged run: {ghost:.0%}.".replace("%", " %")
-            elif self.run.task.data is not None:
-                words += f" Guessing: {1 / self.run.task.outputs:.0%}.".replace("%", " %")
-        else:
-            words = f"Step {step}: loss {self.history.last('average'):.3g}."
-            if session.ghost_history is not None:
-                words += f" The unchanged run: {session.ghost_history.last('average'):.3g}."
-        return words
-
     def _show_words(self) -> None:
-        session, finding = self.session, self._finding
-        text, failed = self._sentence(), False
-        if finding is not None:
-            text = f"{text} {finding.short}"
-            if session.error is not None:
-                text, failed = f"Stopped: {finding.pattern}", True
-        if session.refusal:
-            text, failed = session.refusal, True
-        buttons: list[dict[str, Any]] = []
-        if finding is not None:
-            buttons.append({"label": "Why?", "verb": "why", "value": None})
-            if finding.fields:
-                buttons.append({"label": "Try the fix", "verb": "fix", "value": None})
-        marks = self._marks()
-        if marks and (finding is not None or session.ghost_history is not None):
-            step = marks[-1][0]
-            if step < self.run.index:
-                buttons.append({"label": f"Rewind to {step}", "verb": "rewind", "value": step})
-        why = []
-        if finding is not None and self.open_why:
-            why = [
-                ["Pattern", finding.pattern],
-                ["Diagnosis", finding.diagnosis],
-                ["Fix", finding.fix],
-            ]
-        self.words.show({"text": text, "failed": failed, "buttons": buttons, "why": why})
-        self.panels.loss.say(text)
+        state = trainingwords.row(self.session, self.verdict, self._marks(), self.open_why)
+        self.words.show(state)
+        self.panels.loss.say(state["text"])
 
     def _marks(self) -> list[tuple[int, str]]:
-        """Where the recipe changed on the way, in a word or two each."""
-        found: dict[int, str] = {}
-        before = now = self.run.timeline.first_recipe
-        at = 0
-        for change in self.run.timeline.changes:
-            if change.kind != "recipe":
-                found[change.index] = "placed"
-                continue
-            if change.index != at:  # changes at one step are one mark
-                before, at = now, change.index
-            now = change.value
-            if before is not None and at:
-                found[at] = said(before, now)
-        return [(step, words) for step, words in found.items() if words]
+        return trainingwords.marks(self.run)
 
 
 def _bundle(widget: Any, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """A widget's own mime bundle; ipywidgets gives it with or without metadata."""
     found = widget._repr_mimebundle_(**kwargs)
     return found if isinstance(found, tuple) else (found, {})
-
-
-def said(old: Recipe, new: Recipe) -> str:
-    """A change of the recipe in as few words as its mark has room for."""
-    words = []
-    for name, value in new.changed(old).items():
-        if name == "stages":
-            out = [stage for stage in old.stages if stage not in new.stages]
-            back = [stage for stage in new.stages if stage not in old.stages]
-            words += [f"{stage} out" for stage in out] + [f"{stage} back" for stage in back]
-            words += ["lines moved"] if not out and not back else []
-        elif name.endswith("_options"):
-            words += [f"{key} {controls.number(part)}" for key, part in value]
-        else:
-            short = {"keep_grad": "kept", "batch_size": "batch", "optimizer": ""}.get(name, name)
-            words.append(f"{short} {controls.number(value)}".strip())
-    return ", ".join(words[:2])

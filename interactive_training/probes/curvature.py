@@ -134,8 +134,10 @@ def fate(factor: Complexes | complex) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class FateMap:
-    """For every learning rate (columns) and momentum (rows): the factor a step in the end, `rates`,
-    and what comes of it, `fates`; `best` is the pair with the smallest factor.
+    """What becomes of every learning rate (columns) and momentum (rows).
+
+    `rates` holds the size of the factor a step in the end, `fates` what comes of it, as an index
+    into FATES, and `best` the pair with the smallest factor.
     """
 
     lr: Floats

@@ -87,8 +87,7 @@ def marks(reading: Reading, lane: int) -> dict[str, list[tuple[float, str]]]:
     useful = gained and mass > 0.08  # nearer to 0 the two marks would be one
     return {
         "lr": [(best, f"best {short(best)}"), (edge, f"edge {short(edge)}")],
-        "momentum": [(0.0, "0"), *([(mass, f"best {short(mass)}")] if useful else [])]
-        + [(1.0, "1")],
+        "momentum": [(0.0, "0"), *[(mass, f"best {short(mass)}")] * useful, (1.0, "1")],
     }
 
 

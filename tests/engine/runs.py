@@ -57,7 +57,7 @@ def unlike(one: Any, other: Any, at: str = "") -> Iterator[str]:
 
 
 def same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Whether two tensors hold the same bytes; this tells 0.0 from -0.0, as torch.equal does not."""
+    """Whether two tensors hold the same bytes, so that 0.0 is not -0.0; torch.equal says it is."""
     if one.dtype != other.dtype or one.shape != other.shape:
         return False
     a, b = (t.detach().contiguous().reshape(-1).view(torch.uint8) for t in (one, other))

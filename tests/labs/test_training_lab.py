@@ -58,25 +58,25 @@ def test_the_story_of_the_missing_line(make: Labs) -> None:
     assert "zero_grad" not in lab.run.recipe.stages
     assert not lab.code.state["lines"][0]["on"]
     lab.advance(40)
-    (you, unchanged) = lab._scores
+    you, unchanged = lab.verdict.accuracy, lab.verdict.unchanged
     assert unchanged is not None
     assert you > unchanged
     lab.advance(160)
-    (you, unchanged) = lab._scores
+    you, unchanged = lab.verdict.accuracy, lab.verdict.unchanged
     assert unchanged is not None
     assert you < 0.2 < 0.7 < unchanged
-    assert lab._finding is not None
-    assert "32 units" in lab._finding.diagnosis
+    assert lab.verdict.finding is not None
+    assert "32 units" in lab.verdict.finding.diagnosis
     tick(lab, "zero_grad")
     lab.advance(100)
-    assert lab._scores[0] < 0.2  # putting the line back does not help
+    assert lab.verdict.accuracy < 0.2  # putting the line back does not help
     hear(lab, "rewind", value=200)
     until(lambda: lab.run.index == 200)
     assert lab.run.recipe.stages == Recipe().stages
     hear(lab, "set", name="keep_grad", value=0.9)
     until(lambda: lab.run.recipe.keep_grad == 0.9)
     lab.advance(200)
-    (you, unchanged) = lab._scores
+    you, unchanged = lab.verdict.accuracy, lab.verdict.unchanged
     assert unchanged is not None
     assert you > 0.88 > unchanged
 
@@ -95,7 +95,7 @@ def test_lines_move_and_chips_add_lines(make: Labs) -> None:
     ):
         hear(lab, "add", value=chip)
         until(lambda field=field, value=value: getattr(lab.run.recipe, field) == value)
-        assert chip not in [item["name"] for item in lab.code.state["chips"]]
+        until(lambda chip=chip: chip not in [c["name"] for c in lab.code.state["chips"]])
     until(lambda: lab.panels.pictures.half)  # 16 bits show their loss scale
     lab.advance(8)
     code = source(lab.run)

@@ -1,0 +1,90 @@
+"""The lab with ipympl in place of LiveFigure: what the live benchmarks measure against.
+
+Everything else is the lab's own: its drawing functions, its animated artists, its worker, its
+controls. A figure asks for a frame with `draw_idle`, as ipympl's users do; the artists that move
+are drawn when matplotlib has drawn the rest.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ipympl.backend_nbagg import Canvas, FigureManager
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from interactive_training.figures import style
+from interactive_training.labs import TrainingLab, panels
+from interactive_training.live import background, pack
+from interactive_training.live.limits import Limits
+
+
+class IpymplFigure(Canvas):
+    """An ipympl figure that the lab uses as it does a LiveFigure; `widths` are by height."""
+
+    widths: dict[int, float] = {}  # noqa: RUF012
+
+    def __init__(self, figure: Figure, *, height: int, label: str) -> None:
+        super().__init__(figure)
+        self.header_visible = self.footer_visible = self.toolbar_visible = self.resizable = False
+        style.apply(figure, style.LIGHT)
+        figure.patch.set_facecolor("white")  # opaque: ipympl may send what differs, not all
+        background.resize(figure, self.widths[height], height, density=1)
+        FigureManager(self, 0)
+        self.lock = threading.RLock()
+        self.watching = True
+        self._growing = Limits(time.monotonic)
+        self._still: Any = None
+        self.mpl_connect("draw_event", self._drawn)
+
+    def _drawn(self, _event: object) -> None:
+        self._still = self.copy_from_bbox(self.figure.bbox)
+        self._draw_moving()
+
+    def _draw_moving(self) -> None:
+        for _, artist in pack.moving(self.figure):
+            if artist.get_visible():
+                self.figure.draw_artist(artist)
+
+    def draw(self) -> None:
+        """Draw everything; not while another thread moves the artists."""
+        with self.lock:
+            super().draw()
+
+    def update(self) -> None:
+        """Show the artists as they are now, when the page asks for it."""
+        self.draw_idle()
+
+    def update_by_blitting(self) -> None:
+        """Show the artists as they are now over the picture of what stands still."""
+        with self.lock:
+            self.restore_region(self._still)
+            self._draw_moving()
+            self.blit()
+
+    def grow(self, ax: Axes, x: ArrayLike | None = None, y: ArrayLike | None = None) -> bool:
+        """Move the limits outward, by LiveFigure's rules."""
+        return self._growing.grow(ax, x, y)
+
+    def say(self, text: str) -> None:
+        """Leave the text line out."""
+
+    def on_view(self, callback: Callable[[bool], None]) -> None:
+        """Tell nothing of what is on the screen: the run is started by hand."""
+
+    def on_click(self, callback: Callable[[int, float, float], None]) -> None:
+        """Leave clicks out."""
+
+
+def lab_with(figure: Callable[..., Any], **options: Any) -> TrainingLab:
+    """A TrainingLab whose figures are made by `figure`, called as LiveFigure is."""
+    usual = panels.LiveFigure
+    panels.LiveFigure = figure
+    try:
+        return TrainingLab("digits", **options)
+    finally:
+        panels.LiveFigure = usual

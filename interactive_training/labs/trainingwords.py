@@ -1,0 +1,153 @@
+"""What TrainingLab says: its text line, its marks, its question, its proof."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite, nan
+from typing import Any
+
+from interactive_training.engine.lines import step_lines
+from interactive_training.engine.prove import Proof
+from interactive_training.engine.recipe import Recipe
+from interactive_training.engine.run import Run
+from interactive_training.engine.session import Session
+from interactive_training.labs.controls import number
+from interactive_training.labs.panels import Panels
+from interactive_training.probes import patterns
+
+ANSWERS = ("higher", "the same", "at guessing")
+# Fields that a mark on the picture calls by a shorter name, or by their value alone.
+SHORT = {"keep_grad": "kept", "batch_size": "batch", "optimizer": "", "amp": ""}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How the run and its ghost do on the validation rows, from 0 to 1, and what is wrong."""
+
+    accuracy: float = nan
+    unchanged: float | None = None
+    finding: patterns.Finding | None = None
+
+
+def judge(session: Session, panels: Panels) -> Verdict:
+    """Score the run and its ghost as the panels' shadows hold them, and look for a pattern."""
+    run = session.run
+    if session.error is not None:
+        return Verdict(finding=patterns.of_error(session.error, run.recipe))
+    data = run.task.data
+    if data is None or panels.shadow is None:
+        return Verdict()
+    if not run.task.classes or not len(data.validation_inputs):
+        return Verdict()
+    rows = data.validation_inputs, data.validation_targets
+    unchanged = None
+    if session.ghost is not None and panels.ghost_shadow is not None:
+        unchanged = panels.ghost_shadow.accuracy(*rows)
+    dead = panels.shadow.dead_units(rows[0])
+    finding = patterns.of_curve(session.history, run.recipe, run.task.outputs, dead)
+    return Verdict(panels.shadow.accuracy(*rows), unchanged, finding)
+
+
+def sentence(session: Session, verdict: Verdict) -> str:
+    """What the picture shows, in one sentence with a number and what it is compared with."""
+    run, history = session.run, session.history
+    if not len(history):
+        return "Nothing has happened yet: press Run."
+    if isfinite(verdict.accuracy):
+        said = f"Step {run.index}: {percent(verdict.accuracy)} right."
+        if verdict.unchanged is not None:
+            return f"{said} The unchanged run: {percent(verdict.unchanged)}."
+        return f"{said} Guessing: {percent(1 / run.task.outputs)}."
+    said = f"Step {run.index}: loss {history.last('average'):.3g}."
+    if session.ghost_history is not None:
+        said += f" The unchanged run: {session.ghost_history.last('average'):.3g}."
+    return said
+
+
+def percent(share: float) -> str:
+    """A share from 0 to 1 as a percentage."""
+    return f"{100 * share:.0f} %"
+
+
+def row(
+    session: Session, verdict: Verdict, marked: Sequence[tuple[int, str]], open_why: bool
+) -> dict[str, Any]:
+    """The state of the words: the text line, the buttons beside it, and why."""
+    finding = verdict.finding
+    text, failed = sentence(session, verdict), False
+    if finding is not None:
+        text = f"{text} {finding.short}"
+        if session.error is not None:
+            text, failed = f"Stopped: {finding.pattern}", True
+    if session.refusal:
+        text, failed = session.refusal, True
+    buttons: list[dict[str, Any]] = []
+    why: list[list[str]] = []
+    if finding is not None:
+        buttons.append({"label": "Why?", "verb": "why", "value": None})
+        if finding.fields:
+            buttons.append({"label": "Try the fix", "verb": "fix", "value": None})
+        if open_why:
+            why = [
+                ["Pattern", finding.pattern],
+                ["Diagnosis", finding.diagnosis],
+                ["Fix", finding.fix],
+            ]
+    before = [step for step, _ in marked if step < session.run.index]
+    if before and (finding is not None or session.ghost_history is not None):
+        step = before[-1]
+        buttons.append({"label": f"Rewind to {step}", "verb": "rewind", "value": step})
+    return {"text": text, "failed": failed, "buttons": buttons, "why": why}
+
+
+def question(run: Run, stage: str, steps: int) -> str:
+    """The question what happens without the line of a stage; code stands between backticks."""
+    lines = step_lines(run.recipe, run.task, run.device.type)
+    code = next(line.code for line in lines if line.stage == stage)
+    return f"Without `{code}`, {steps} steps later accuracy will be:"
+
+
+def of_proof(proof: Proof | None, running: bool) -> dict[str, str]:
+    """The words of a proof and how they are coloured."""
+    if running:
+        return {"words": "Running the script in a new process ...", "kind": ""}
+    if proof is None:
+        return {"words": "", "kind": ""}
+    if proof.why:
+        return {"words": proof.why, "kind": "failed"}
+    since = "" if proof.start == 0 else " since your change"
+    ending = ", to the last bit." if proof.holds else "."
+    words = f"{proof.equal} of {proof.total} losses{since} are equal{ending}"
+    return {"words": words, "kind": "passed" if proof.holds else "failed"}
+
+
+def marks(run: Run) -> list[tuple[int, str]]:
+    """Where the recipe changed on the way, in a word or two each."""
+    found: dict[int, str] = {}
+    before = now = run.timeline.first_recipe
+    at = 0
+    for change in run.timeline.changes:
+        if change.kind != "recipe":
+            found[change.index] = "placed"
+            continue
+        if change.index != at:  # changes at one step are one mark
+            before, at = now, change.index
+        now = change.value
+        if before is not None and at:
+            found[at] = changed(before, now)
+    return [(step, words) for step, words in found.items() if words]
+
+
+def changed(old: Recipe, new: Recipe) -> str:
+    """A change of the recipe in as few words as its mark has room for."""
+    words = []
+    for name, value in new.changed(old).items():
+        if name == "stages":
+            out = [stage for stage in old.stages if stage not in new.stages]
+            back = [stage for stage in new.stages if stage not in old.stages]
+            words += [f"{stage} out" for stage in out] + [f"{stage} back" for stage in back]
+            words += ["lines moved"] if not out and not back else []
+        elif name.endswith("_options"):
+            words += [f"{key} {number(part)}" for key, part in value]
+        else:
+            words.append(f"{SHORT.get(name, name)} {number(value)}".strip())
+    return ", ".join(words[:2])

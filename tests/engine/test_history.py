@@ -1,0 +1,162 @@
+"""Columns of what happened: nothing is lost, and a drawing never gets more than 512 points."""
+
+from __future__ import annotations
+
+from math import inf, isnan, nan
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from interactive_training import History, Recipe, Run, Step, train
+from interactive_training.engine.history import AVERAGED, COLUMNS, POINTS, Envelope
+
+RECIPE = Recipe()
+
+
+def step(index: int, loss: float, **others: Any) -> Step:
+    values = {
+        "per_sample": loss,
+        "rows": 32,
+        "lr": 0.1,
+        "grad_norm": 2.0,
+        "norms": {},
+        "clip_scale": 0.5,
+        "amp_scale": 1.0,
+        "skipped": False,
+        "updated": True,
+        "metrics": {},
+        "recipe": RECIPE,
+    }
+    return Step(index=index, loss=loss, **{**values, **others})
+
+
+def history_of(losses: Any, first: int = 0) -> History:
+    return History(step(first + i, loss) for i, loss in enumerate(losses))
+
+
+def test_columns_hold_every_value() -> None:
+    history = History()
+    steps = list(train(Run("digits", Recipe(clip="norm", clip_at=0.2)), 30))
+    history.extend(steps)
+    assert len(history) == 30
+    for name in ("loss", "per_sample", "lr", "grad_norm", "amp_scale"):
+        assert history.column(name).tolist() == [getattr(s, name) for s in steps]
+    assert history.column("clipped_norm").max() <= 0.2 < history.column("grad_norm").max()
+    assert history.last("loss") == steps[-1].loss and isnan(History().last("loss"))
+
+
+def test_the_average_is_of_the_last_twenty() -> None:
+    losses = np.random.default_rng(0).normal(size=70)
+    found = history_of(losses).column("average")
+    wanted = [losses[max(0, i - AVERAGED + 1) : i + 1].mean() for i in range(70)]
+    assert found == pytest.approx(np.array(wanted), rel=1e-12)
+
+
+def test_changes_of_the_recipe_validations_and_skips_are_noted_with_their_steps() -> None:
+    other = Recipe(lr=0.2)
+    history = History(
+        [
+            step(5, 1.0),
+            step(6, 1.0, recipe=Recipe()),  # equal, though another object
+            step(7, 1.0, recipe=other, skipped=True),
+            step(8, 1.0, recipe=other, metrics={"validation_loss": 3.0}),
+        ]
+    )
+    assert history.first == 5
+    assert history.recipes == [(5, RECIPE), (7, other)]
+    assert history.skipped == [7] and history.metrics == [(8, {"validation_loss": 3.0})]
+
+
+values = st.lists(st.floats(-1e6, 1e6) | st.just(nan), max_size=3000)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(values, max_size=6), st.integers(0, 10**6))
+def test_whatever_comes_in_extremes_and_means_are_kept(
+    portions: list[list[float]], first: int
+) -> None:
+    """The oracle: every bucket is the same values cut out of the whole column."""
+    envelope = Envelope()
+    for portion in portions:
+        envelope.extend(np.array(portion))
+    column = np.array([value for portion in portions for value in portion])
+    found = envelope.reduced(first)
+    assert len(found.x) == -(-len(column) // envelope.width) <= POINTS
+    for i, x in enumerate(found.x):
+        part = column[i * envelope.width : (i + 1) * envelope.width]
+        assert x == first + i * envelope.width + (len(part) - 1) / 2
+        known = part[~np.isnan(part)]
+        if len(known):
+            assert (found.low[i], found.high[i]) == (known.min(), known.max())
+            assert found.mean[i] == pytest.approx(known.mean(), rel=1e-9, abs=1e-6)
+        else:
+            assert isnan(found.low[i]) and isnan(found.mean[i]) and isnan(found.high[i])
+
+
+def test_two_hundred_thousand_steps_are_few_points_and_no_spike_is_lost() -> None:
+    losses = np.random.default_rng(0).uniform(1, 2, 200_000)
+    losses[[17, 123_456]] = 99.0, -99.0
+    history = History()
+    for i, loss in enumerate(losses):
+        history.append(step(i, loss))
+        if i % 40_000 == 0:
+            history.reduced("loss")  # drawn on the way
+    found = history.reduced("loss")
+    assert POINTS / 2 < len(found.x) <= POINTS
+    assert (found.high.max(), found.low.min()) == (99.0, -99.0)
+    spike = found.x[found.high.argmax()]
+    assert abs(spike - 17) < 200_000 / len(found.x)
+    assert (found.x[0] >= 0) and (found.x[-1] <= 199_999) and (np.diff(found.x) > 0).all()
+
+
+def test_infinity_stays_and_leaves_its_neighbours_alone() -> None:
+    found = history_of([1.0, inf, 2.0]).reduced("loss")
+    assert found.high.tolist() == [1.0, inf, 2.0]
+
+
+def test_an_empty_history_draws_nothing() -> None:
+    for name in COLUMNS:
+        assert len(History().reduced(name).x) == 0
+
+
+@pytest.mark.parametrize("index", [0, 3, 100, 101, 700, 1000, 5000])
+def test_until_is_what_a_shorter_run_would_have_left(index: int) -> None:
+    losses = np.random.default_rng(1).normal(size=1000)
+    history = history_of(losses, first=100)
+    history.reduced("loss")
+    cut, short = history.until(index), history_of(losses[: max(0, index - 100)], first=100)
+    for more in (None, 7.0):  # and goes on like it
+        if more is not None:
+            for one in (cut, short):
+                one.append(step(100 + len(one), more))
+        assert len(cut) == len(short)
+        for name in COLUMNS:
+            assert cut.column(name).tolist() == short.column(name).tolist()
+            assert cut.reduced(name).x.tolist() == short.reduced(name).x.tolist()
+            assert cut.reduced(name).high.tolist() == short.reduced(name).high.tolist()
+    assert len(history) == 1000
+
+
+def test_until_forgets_what_came_later() -> None:
+    history = History([step(0, 1.0), step(1, 1.0, skipped=True, metrics={"validation_loss": 1})])
+    cut = history.until(1)
+    assert cut.skipped == [] and cut.metrics == [] and cut.recipes == [(0, RECIPE)]
+
+
+def test_a_copy_shares_nothing() -> None:
+    history = history_of([1.0, 2.0])
+    copy = history.copy()
+    history.append(step(2, 3.0))
+    assert copy.column("loss").tolist() == [1.0, 2.0]
+
+
+def test_a_fork_goes_on_with_the_average() -> None:
+    losses = np.random.default_rng(2).normal(size=60)
+    whole, fork = history_of(losses), history_of(losses[:30]).fork()
+    fork.extend(step(i, losses[i]) for i in range(30, 60))
+    assert fork.first == 30 and len(fork) == 30
+    assert fork.column("average").tolist() == whole.column("average")[30:].tolist()
+    assert fork.until(35).column("average").tolist() == whole.column("average")[30:35].tolist()
