@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from queue import Empty
@@ -45,10 +45,8 @@ class Page(threading.Thread):
     def run(self) -> None:
         """Read and answer until told to end."""
         while not self.ended:
-            try:
+            with suppress(Empty):
                 self._read(self.client.get_iopub_msg(timeout=0.005))
-            except Empty:
-                pass
             while self._due and self._due[0][0] <= time.monotonic():
                 _, figure, number = self._due.pop(0)
                 self._tell(figure, kind="painted", number=number, visible=True)

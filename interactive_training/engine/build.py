@@ -34,14 +34,16 @@ def make_optimizer(model: nn.Module, recipe: Recipe) -> Optimizer:
 
 def needs_new_optimizer(old: Recipe, new: Recipe) -> bool:
     """Whether the state that the old optimizer has gathered cannot be used by the new one."""
-    if old.optimizer != new.optimizer:
-        return True
-    before, after = optimizer_values(old), optimizer_values(new)
-    return any(
-        bool(before[field.name]) != bool(after[field.name])
-        for field in OPTIMIZERS[new.optimizer].fields
-        if field.restarts
-    )
+    return old.optimizer != new.optimizer or state_layout(old) != state_layout(new)
+
+
+def state_layout(recipe: Recipe) -> dict[str, bool]:
+    """Which of its optional parts the optimizer's state has."""
+    values = optimizer_values(recipe)
+    if recipe.schedule == "OneCycleLR" and schedule_values(recipe)["cycle_momentum"]:
+        values["momentum"] = True  # the schedule sets it from the first step on
+    fields = OPTIMIZERS[recipe.optimizer].fields
+    return {field.name: bool(values[field.name]) for field in fields if field.restarts}
 
 
 def edit_groups(optimizer: Optimizer, old: Recipe, new: Recipe) -> None:

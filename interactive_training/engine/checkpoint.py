@@ -3,7 +3,6 @@
 import hashlib
 import io
 import os
-import pickle
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -62,21 +61,16 @@ def load(path: Path) -> dict[str, Any]:
     try:
         saved = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
         saved |= {name: Recipe(**saved[name]) for name in ("recipe", "in_force")}
-        if not saved.keys() >= TOLD:
-            raise KeyError(*TOLD - saved.keys())
-        return saved  # type: ignore[no-any-return]
     except RecipeError as error:
         raise CheckpointError(f"{path} holds a recipe that cannot be used: {error}") from None
-    except pickle.UnpicklingError:
-        raise CheckpointError(
-            f"{path} holds more than tensors and plain values and was not opened; "
-            "load a file written by run.save."
-        ) from None
     except Exception as error:
         raise CheckpointError(
-            f"{path} does not hold a run ({type(error).__name__}: {error}); "
-            "load a file written by run.save."
+            f"{path} holds something else than the tensors and plain values of a run "
+            f"({type(error).__name__}) and was not opened; load a file written by run.save."
         ) from None
+    if missing := TOLD - saved.keys():
+        raise CheckpointError(f"{path} lacks {', '.join(sorted(missing))}; load an earlier save.")
+    return saved  # type: ignore[no-any-return]
 
 
 def task_of(saved: dict[str, Any], task: Task | None) -> Task:

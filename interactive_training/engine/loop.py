@@ -42,9 +42,9 @@ def train(run: "Run", steps: int, *, record: bool = True) -> Iterator[Step]:
 def walk(run: "Run", steps: int = 1) -> Iterator[str]:
     """The same steps in slow motion: yield the name of each line just after it has run.
 
-    What the lines leave behind is on the run: `x`, `y`, `output`, `loss`, the gradients, and
-    after the last line of a step its record, `last`. Closing the walk in the middle of a step puts
-    the run back to before that step.
+    What the lines leave behind is on the run: `x`, `y`, `output`, `loss` and the gradients. The
+    step is over, with its record in `run.last`, when the walk is asked to go on after its last
+    line; closing the walk before that puts the run back to before the step.
     """
     claim(run)
     try:

@@ -77,13 +77,10 @@ def measure(run: "Run", recipe: Recipe) -> None:
 
 def read(run: "Run", recipe: Recipe) -> None:
     """Bring loss and lengths over in one read, and stop the step if one is not finite."""
-    tensors = run.norms if run.loss is None else [run.loss, *run.norms]
+    tensors = run.norms if run.loss is None else [run.loss.detach(), *run.norms]
     if run.float_buffers:
         tensors = [*tensors, *torch._foreach_norm([b for _, b in run.float_buffers])]
-    if run.device.type == "cpu":  # the numbers are at hand, and to stack them costs more
-        run.numbers = [tensor.item() for tensor in tensors]
-    else:
-        run.numbers = torch.stack(tensors).tolist() if tensors else []
+    run.numbers = torch.stack(tensors).tolist() if tensors else []
     if not isfinite(sum(run.numbers)) and broken(run, recipe):
         raise NotFiniteInStep
 

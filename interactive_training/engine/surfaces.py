@@ -123,7 +123,8 @@ class Landscape:
 
 def _row(function: Surface, **values: object) -> Landscape:
     notice = (function.__doc__ or "").rpartition("Notice: ")[2]
-    return Landscape(function, notice=notice.strip(), **values)  # type: ignore[arg-type]
+    notice = notice.strip()
+    return Landscape(function, notice=notice[:1].upper() + notice[1:], **values)  # type: ignore[arg-type]
 
 
 SURFACES: Mapping[str, Landscape] = {

@@ -4,7 +4,7 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import ipywidgets
@@ -17,9 +17,10 @@ from interactive_training.engine.recipe import Recipe
 from interactive_training.engine.run import Run
 from interactive_training.engine.source import source
 from interactive_training.engine.surfaces import Point, Surface
-from interactive_training.exercises.goals import GOALS, Goal
-from interactive_training.labs import cells, controls, racers
+from interactive_training.exercises.goals import GOALS
+from interactive_training.labs import bowlwords, cells, controls, racers
 from interactive_training.labs.bowlview import Views, static
+from interactive_training.labs.bowlwords import Shown
 from interactive_training.labs.hand import Hand
 from interactive_training.labs.latest import Latest
 from interactive_training.labs.parts import Part
@@ -27,23 +28,8 @@ from interactive_training.probes import curvature, reading
 from interactive_training.probes.reading import Reading
 
 QUESTION = "How big may a step be?"
-HINT = "drag me"
 SAME_GESTURE = 1.0  # seconds in which changes of one thing count as one
 PARTS_EVERY = 0.06  # seconds between two updates of controls and words while dragging
-
-
-@dataclass(frozen=True)
-class Shown:
-    """All that is on the screen of a BowlLab besides what it computes itself."""
-
-    race: Race
-    before: Reading | None = None
-    cloud: bool = False
-    moment: int | None = None
-    hand: Hand | None = None
-    goal: Goal | None = None
-    given_up: bool = False
-    hint: str = HINT
 
 
 class BowlLab:
@@ -91,7 +77,7 @@ class BowlLab:
         self._told = 0.0
         self._state, self._drawing = threading.RLock(), threading.RLock()
         self._latest: Latest[Shown] = Latest(self._draw, self._fail)
-        self.head = Part("head", self._receive, self._fail)
+        self.head = Part("heading", self._receive, self._fail)
         self.controls = Part("racers", self._receive, self._fail)
         self.words = Part("words", self._receive, self._fail)
         self.views = Views(self._start_dragged, self._pin_dragged, self._clicked)
@@ -398,20 +384,8 @@ class BowlLab:
         shown, race = self.shown, self.race
         self.selected = min(self.selected, len(race.racers) - 1)
         fits = self.reading if self.reading.race == race else None
-        self.head.show(
-            {
-                "question": self.question,
-                "setup": racers.described(race),
-                "controls": racers.ground(race),
-                "note": race.ground.row.notice,
-                "extras": [
-                    {"label": "Slow motion", "verb": "moment", "on": shown.moment is not None},
-                    {"label": "1,000 starts", "verb": "cloud", "on": shown.cloud},
-                ],
-                "hidden": list(self.hide),
-            },
-            again=again,
-        )
+        heading = bowlwords.heading(shown, self.question, self.hide)
+        self.head.show(heading, again=again)
         self.controls.show(
             {
                 "tabs": racers.tabs(race),
@@ -427,57 +401,14 @@ class BowlLab:
             {
                 "text": text,
                 "failed": bool(self.refusal),
-                "buttons": self._buttons(),
-                "why": self._goal_words(),
+                "buttons": bowlwords.buttons(shown),
+                "why": bowlwords.goal(shown, self.reading),
             }
         )
         self.views.surface.say(text)
 
     def _sentence(self) -> str:
-        shown = self.shown
-        if shown.hand is not None and shown.hand.blind:
-            return shown.hand.sight(shown.race.ground, shown.race.start)[1]
-        if shown.hand is not None:
-            hand, mine = shown.hand, float(self.reading.heights[0][-1])
-            return (
-                f"By hand: height {hand.heights[-1]:.2g} after {hand.moves} moves. "
-                f"{self.race.racers[0].recipe.optimizer}: {mine:.2g} after {self.race.steps} steps."
-            )
-        if shown.moment is not None:
-            found = races.moment(shown.race, shown.moment)
-            words = f"Step {shown.moment}: gradient {_pair(found.gradient)}"
-            if found.momentum is not None:
-                words += f", momentum {_pair(found.momentum)}"
-            return f"{words}, step {_pair(found.step)}."
-        if self._cloud is not None:
-            return reading.cloud_sentence(self.reading.race, self._cloud)
-        return reading.sentence(self.reading)
-
-    def _buttons(self) -> list[dict[str, Any]]:
-        hand, goal = self.shown.hand, self.shown.goal
-
-        def button(label: str, verb: str) -> dict[str, Any]:
-            return {"label": label, "verb": verb, "value": None}
-
-        if hand is not None and hand.blind:
-            name = self.race.racers[0].recipe.optimizer
-            return [button(f"Let {name} go", "go"), button("Stop", "over")]
-        if hand is not None:
-            return [button("Again", "hand"), button("Done", "over")]
-        if self.shown.moment is not None:
-            return [button("Back", "back"), button("Next step", "next")]
-        label = "Goal" if goal is None else f"Goal {GOALS.index(goal) + 1} of {len(GOALS)}"
-        cannot = [button("It cannot be done", "impossible")] * (goal is not None)
-        return [*cannot, button("Be the optimizer", "hand"), button(label, "goal")]
-
-    def _goal_words(self) -> list[list[str]]:
-        goal = self.shown.goal
-        if goal is None:
-            return []
-        if self.shown.given_up:
-            answer = f"Right: {goal.why}" if goal.why else "It can: go on."
-            return [["Goal", f"{goal.words} {answer}"]]
-        return [["Reached" if goal.check(self.reading) else "Goal", goal.words]]
+        return bowlwords.sentence(self.shown, self.reading, self._cloud)
 
 
 def _point(values: Sequence[float]) -> Point:
@@ -487,10 +418,6 @@ def _point(values: Sequence[float]) -> Point:
     except (TypeError, ValueError):
         raise TaskError(f"start is {values!r}; write two numbers, like (3, 2).") from None
     return x, y
-
-
-def _pair(point: Point) -> str:
-    return f"({point[0]:.2g}, {point[1]:.2g})"
 
 
 def _box(children: Sequence[Any], name: str) -> ipywidgets.Box:

@@ -1,7 +1,7 @@
 /* The parts of a lab that are not pictures. Python writes the state, this file draws it; what the
    learner does goes back as messages. All text is set as text, so no name can become a tag. */
 
-const PARTS = { top, code, words, question, head, racers };
+const PARTS = { top, code, words, question, heading, racers };
 
 function render({ model, el }) {
   const send = latestOnly((message) => model.send(message));
@@ -473,9 +473,9 @@ function marked(first, set) {
   };
 }
 
-/* -- head: the question and a set-up that unfolds, for labs without a transport ---------------- */
+/* -- heading: the question and a set-up that unfolds, for labs without a transport ---------------- */
 
-function head(el, send) {
+function heading(el, send) {
   const asked = make("span", { class: "it-question-text", role: "heading", "aria-level": "3" });
   const list = make("div");
   const note = make("div", { class: "it-note" });

@@ -16,7 +16,7 @@ def _ignore(_: Any) -> None:
 
 
 class Part(anywidget.AnyWidget):
-    """A part of a lab: "top", "code", "words" or "question".
+    """A part of a lab: "top", "code", "words", "question", "heading" or "racers".
 
     Python writes `state`, the browser sends messages; neither writes what the other does, so a
     slow page and a busy kernel cannot disagree. `receive` gets each message as a dict with its

@@ -122,6 +122,7 @@ def ground(race: Race) -> list[Control]:
         *shape,
         {
             **of_field("steps", STEPS, race.steps),
+            "label": "steps",
             "low": 5,
             "high": 500,
             "log": True,

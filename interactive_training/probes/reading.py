@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from interactive_training.engine.paths import Floats, Path
-from interactive_training.engine.race import LANES, Race
+from interactive_training.engine.race import Race
 from interactive_training.probes import curvature as curves
 from interactive_training.probes.curvature import Curvature, Rule
 
@@ -136,8 +136,10 @@ def sentence(reading: Reading) -> str:
     where = f"{path.taken} steps: ({path.end[0]:.2g}, {path.end[1]:.2g})"
     if len(reading.paths) > 1:
         others = [
-            f"{lane} {'left' if gone is not None else f'{heights[-1]:.2g}'}"
-            for lane, gone, heights in zip(LANES, reading.leaves, reading.heights, strict=False)
+            f"{racer.recipe.optimizer} {'left' if gone is not None else f'{heights[-1]:.2g}'}"
+            for racer, gone, heights in zip(
+                reading.race.racers, reading.leaves, reading.heights, strict=True
+            )
         ]
         return f"Height after {reading.race.steps} steps: {', '.join(others)}."
     if factors is not None and reading.race.ground.is_quadratic:

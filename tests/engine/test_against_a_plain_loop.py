@@ -102,8 +102,7 @@ def test_a_surface_walks_down_as_torch_does() -> None:
     assert same_bits(run.model.w, w)
 
 
-def test_one_thread_more_or_less_is_not_part_of_a_recipe() -> None:
-    """The same process trains the same run twice to the same bits."""
+def test_the_same_run_twice_ends_on_the_same_bits() -> None:
     first, second = (by_run("everything", "AdamW", 1)[1] for _ in range(2))
     assert all(same_bits(a, b) for a, b in zip(first, second, strict=True))
 

@@ -140,7 +140,7 @@ def test_a_hostile_file_runs_nothing(run: Run, path: Path, tmp_path: Path) -> No
     plain = run.capture() | {name: Recipe().to_dict() for name in ("recipe", "in_force")}
     for hostile in (Hostile(sentinel), plain | {"notes": [Hostile(sentinel)]}):
         path.write_bytes(with_body(packed(hostile)))
-        refused(path, "holds more than tensors and plain values and was not opened")
+        refused(path, "(UnpicklingError) and was not opened; load a file written by run.save.")
         assert not sentinel.exists()
     # The pickle does run where torch is told to trust it.
     torch.load(io.BytesIO(packed(Hostile(sentinel))), weights_only=False)
@@ -150,7 +150,7 @@ def test_a_hostile_file_runs_nothing(run: Run, path: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize("value", [None, [], "text", {}, {"recipe": {}}])
 def test_a_file_that_holds_something_else_is_refused(value: Any, path: Path) -> None:
     path.write_bytes(with_body(packed(value)))
-    refused(path, "does not hold a run")
+    refused(path, "something else than the tensors and plain values of a run")
 
 
 def test_a_file_with_an_impossible_recipe_is_refused(run: Run, path: Path) -> None:

@@ -75,6 +75,14 @@ def test_a_kept_gradient_is_not_momentum_when(between: dict[str, object], why: s
     assert not same_weights(kept, momentum), why
 
 
+def test_in_groups_it_differs_by_nothing_but_rounding() -> None:
+    kept, momentum = pair(
+        replace(SLOW, keep_grad=0.9, accumulate=2), replace(SLOW, momentum=0.9, accumulate=2)
+    )
+    for a, b in zip(weights(kept), weights(momentum), strict=True):
+        torch.testing.assert_close(a, b)
+
+
 def test_a_kept_gradient_is_not_momentum_from_a_later_step() -> None:
     """The gradient of the step before is still there to be kept; the momentum buffer is empty."""
     assert not same_weights(

@@ -185,6 +185,12 @@ def test_batchnorms_buffers_show_in_eval_mode_only(
     assert not same_bits(*answers)
 
 
+def test_a_state_brings_its_seed_along() -> None:
+    run, other = (Run(SCENARIOS["groups"].task(), seed=seed) for seed in (1, 2))
+    other.restore(run.capture())
+    assert other.seed == 1 and different(other, run) == []
+
+
 def test_a_loaded_run_is_trained_and_forked_like_any_other(tmp_path: Path) -> None:
     run = SCENARIOS["groups"].start()
     for _ in SCENARIOS["groups"].way(run, 7):

@@ -22,8 +22,8 @@ from interactive_training import (
     train,
 )
 from interactive_training.engine.choices import STAGES
-from tests.engine.examples import TASKS, task_named
-from tests.engine.pairwise import pairwise
+from .examples import TASKS, task_named
+from .pairwise import pairwise
 
 Printed = Callable[[Path], list[float]]
 STEPS = 25

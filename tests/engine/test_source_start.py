@@ -12,7 +12,7 @@ import torch
 
 from interactive_training import Recipe, RecipeError, Run, export, source, train
 from interactive_training.engine.choices import STAGES
-from tests.engine.examples import task_named
+from .examples import task_named
 
 Printed = Callable[[Path], list[float]]
 AT, STEPS = 13, 20

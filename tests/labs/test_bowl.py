@@ -141,7 +141,7 @@ def test_a_race_of_three_and_its_sources(make: Make) -> None:
     hear(lab, "add")
     hear(lab, "add")
     assert [racer.recipe.optimizer for racer in lab.race.racers] == ["SGD", "SGD", "Adam"]
-    assert said(lab).startswith("Height after 30 steps: you 4.6e-09, twin")
+    assert said(lab).startswith("Height after 30 steps: SGD 4.6e-09, SGD ")
     with pytest.raises(RecipeError, match="1 to 3 racers"):
         lab.add()
     for lane, path in zip(("you", "twin", "third"), lab.paths, strict=True):

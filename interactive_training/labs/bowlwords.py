@@ -1,0 +1,109 @@
+"""What a BowlLab says: its heading, its sentence, its buttons and its goal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from interactive_training.engine import race as races
+from interactive_training.engine.paths import Floats
+from interactive_training.engine.race import Race
+from interactive_training.engine.surfaces import Point
+from interactive_training.exercises.goals import GOALS, Goal
+from interactive_training.labs import racers
+from interactive_training.labs.hand import Hand
+from interactive_training.probes import reading
+from interactive_training.probes.reading import Reading
+
+HINT = "drag me"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """All that is on the screen of a BowlLab besides what it computes itself."""
+
+    race: Race
+    before: Reading | None = None
+    cloud: bool = False
+    moment: int | None = None
+    hand: Hand | None = None
+    goal: Goal | None = None
+    given_up: bool = False
+    hint: str = HINT
+
+
+def heading(shown: Shown, question: str, hide: Sequence[str]) -> dict[str, Any]:
+    """The question, what the race is on, and two other ways to look at it."""
+    return {
+        "question": question,
+        "setup": racers.described(shown.race),
+        "controls": racers.ground(shown.race),
+        "note": shown.race.ground.row.notice,
+        "extras": [
+            {"label": "Slow motion", "verb": "moment", "on": shown.moment is not None},
+            {"label": "1,000 starts", "verb": "cloud", "on": shown.cloud},
+        ],
+        "hidden": list(hide),
+    }
+
+
+def sentence(shown: Shown, found: Reading, cloud: Floats | None) -> str:
+    """What the picture shows, with a number and what it is compared with."""
+    hand, race = shown.hand, shown.race
+    if hand is not None and hand.blind:
+        return hand.sight(race.ground, race.start)[1]
+    if hand is not None:
+        mine, name = float(found.heights[0][-1]), race.racers[0].recipe.optimizer
+        return (
+            f"By hand: height {hand.heights[-1]:.2g} after {counted(hand.moves, 'move')}. "
+            f"{name}: {mine:.2g} after {counted(race.steps, 'step')}."
+        )
+    if shown.moment is not None:
+        at = races.moment(race, shown.moment)
+        words = f"Step {shown.moment}: gradient {pair(at.gradient)}"
+        if at.momentum is not None:
+            words += f", momentum {pair(at.momentum)}"
+        return f"{words}, step {pair(at.step)}."
+    if cloud is not None:
+        return reading.cloud_sentence(found.race, cloud)
+    return reading.sentence(found)
+
+
+def buttons(shown: Shown) -> list[dict[str, Any]]:
+    """What can be done next."""
+    hand, goal = shown.hand, shown.goal
+    if hand is not None and hand.blind:
+        name = shown.race.racers[0].recipe.optimizer
+        return [button(f"Let {name} go", "go"), button("Stop", "over")]
+    if hand is not None:
+        return [button("Again", "hand"), button("Done", "over")]
+    if shown.moment is not None:
+        return [button("Back", "back"), button("Next step", "next")]
+    label = "Goal" if goal is None else f"Goal {GOALS.index(goal) + 1} of {len(GOALS)}"
+    cannot = [button("It cannot be done", "impossible")] * (goal is not None)
+    return [*cannot, button("Be the optimizer", "hand"), button(label, "goal")]
+
+
+def goal(shown: Shown, found: Reading) -> list[list[str]]:
+    """The goal and whether it is reached, or why it cannot be."""
+    wanted = shown.goal
+    if wanted is None:
+        return []
+    if shown.given_up:
+        answer = f"Right: {wanted.why}" if wanted.why else "It can: go on."
+        return [["Goal", f"{wanted.words} {answer}"]]
+    return [["Reached" if wanted.check(found) else "Goal", wanted.words]]
+
+
+def button(label: str, verb: str) -> dict[str, Any]:
+    """A button under the pictures."""
+    return {"label": label, "verb": verb, "value": None}
+
+
+def pair(point: Point) -> str:
+    """Two numbers in brackets."""
+    return f"({point[0]:.2g}, {point[1]:.2g})"
+
+
+def counted(number: int, thing: str) -> str:
+    """A number with its noun."""
+    return f"{number} {thing}" + "s" * (number != 1)
