@@ -21,7 +21,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 4.0
 ROUNDS = 2
-PRESSES = 8
+PRESSES = 6
 REST = 1.1  # seconds between two keys, so that each is a change of its own
 UNTIL = {"60": 1500, "full": 50_000}
 
@@ -39,7 +39,7 @@ lab
 """
 CANVAS = {"ours": ".live-figure canvas", "ipympl": ".jupyter-matplotlib-canvas-container canvas"}
 
-# Looks at the loss's canvas every few milliseconds; `top` is a strip of it or all of it.
+# Looks at the canvas of the loss: at the strip with the marks (`top`) or at all of it.
 WATCH = """
 ([selector, top]) => {
     const canvas = document.querySelector(selector);
@@ -54,7 +54,7 @@ WATCH = """
         for (let i = 0; i < words.length; i++) hash = (Math.imul(hash, 31) + words[i]) | 0;
         return hash;
     };
-    return window.watched = { look, number: () => figure?.dataset.painted ?? look() }, null;
+    return window.watched = { look, number: () => figure?.dataset.painted ?? NaN }, null;
 }
 """
 FRAMES = """
@@ -63,13 +63,12 @@ FRAMES = """
     const end = performance.now() + ms;
     let [count, pixels, at] = [0, look(), number()];
     const again = () => {
-        const newest = number();
-        if (newest !== at) {
-            const now = look();
-            if (now !== pixels) count += 1;
+        const [now, newest] = [look(), number()];
+        if (now !== pixels && newest !== at) {
+            count += 1;
             [pixels, at] = [now, newest];
         }
-        if (performance.now() < end) setTimeout(again, 4); else done(count / ms * 1000);
+        if (performance.now() < end) requestAnimationFrame(again); else done(count / ms * 1000);
     };
     again();
 })

@@ -24,7 +24,7 @@ from typing import Any
 
 WIDTHS = {200: 516, 140: 250}  # of the lab's figures by their height, on a page 848 pixels wide
 ACK_DELAY = 0.036  # figure.js
-ROUNDS = 5
+ROUNDS = 3
 SECONDS = 2.0
 
 
@@ -318,7 +318,7 @@ def frame_costs() -> dict[str, Any]:
     medians = [statistics.median(column) for column in zip(*rounds, strict=True)]
     found: dict[str, Any] = dict(zip(names, medians, strict=True))
     found["sizes"] = {}
-    for steps in (400, 600, 1000, 2000):
+    for steps in (400, 1000, 2000):
         ours.advance(steps - ours.run.index)
         paint()
         found["sizes"][steps] = sum(len(live.frame) for live in ours.panels.figures)
@@ -348,9 +348,9 @@ def _long_costs(lab: Any, paint: Callable[[], None]) -> dict[str, float]:
         for at, history in enumerate(histories):
             lab.session.history = history
             paint()
-            costs[at].append(_cpu(paint, _nothing, 50))
+            costs[at].append(_cpu(paint, _nothing, 30))
             lab.session.playing = True
-            costs[2 + at].append(_cpu(whole, paint, 20))
+            costs[2 + at].append(_cpu(whole, paint, 10))
             lab.session.playing = False
     short, long, whole_short, whole_long = (statistics.median(c[1:]) for c in costs)
     return {"short": short, "long": long, "whole": whole_long / whole_short}

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from math import inf, isfinite
+from numbers import Real
 from typing import Any
 
 import torch
 from torch import nn
 
-from interactive_training.engine.errors import RecipeError
+from interactive_training.engine.errors import RecipeError, shown
 
 Value = float | int | bool | str | tuple[float, ...] | None
 
@@ -41,32 +42,39 @@ class Field:
         name = f"{where}{self.name}"
         if self.kind is bool:
             if not isinstance(value, bool):
-                raise RecipeError(f"{name} is {value!r}; write True or False.")
+                raise RecipeError(f"{name} is {shown(value)}; write True or False.")
             return value
         if self.kind is str:
             if not isinstance(value, str):
-                raise RecipeError(f"{name} is {value!r}; write a name in quotes.")
+                raise RecipeError(f"{name} is {shown(value)}; write a name in quotes.")
             return value
         if self.kind is tuple:
             if not isinstance(value, (tuple, list)) or len(value) != 2:
-                raise RecipeError(f"{name} is {value!r}; write two numbers, like (0.9, 0.999).")
+                raise RecipeError(
+                    f"{name} is {shown(value)}; write two numbers, like (0.9, 0.999)."
+                )
             return tuple(float(self._number(name, part)) for part in value)
         return self._number(name, value)
 
     def _number(self, name: str, value: Any) -> float | int:
         if isinstance(value, str):
             raise RecipeError(
-                f"{name} is the text {value!r}; write a number {self.legal()}, without quotes."
+                f"{name} is the text {shown(value)}; write a number {self.legal()}, without quotes."
             )
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise RecipeError(f"{name} is {value!r}; write a number {self.legal()}.")
-        if self.kind is int and not float(value).is_integer():
-            raise RecipeError(f"{name} is {value!r}; write a whole number {self.legal()}.")
+        is_number = isinstance(value, Real) and not isinstance(value, bool)
+        if not is_number:
+            raise RecipeError(f"{name} is {shown(value)}; write a number {self.legal()}.")
+        try:
+            number = float(value)
+        except OverflowError:
+            number = inf
+        if self.kind is int and isfinite(number) and not number.is_integer():
+            raise RecipeError(f"{name} is {shown(value)}; write a whole number {self.legal()}.")
         below = value <= self.low if self.open_low else value < self.low
         above = value >= self.high if self.open_high else value > self.high
-        if not isfinite(value) or below or above:
-            raise RecipeError(f"{name} is {value!r}; choose a number {self.legal()}.")
-        return int(value) if self.kind is int else float(value)
+        if not isfinite(number) or below or above:
+            raise RecipeError(f"{name} is {shown(value)}; choose a number {self.legal()}.")
+        return int(value) if self.kind is int else number
 
     def legal(self) -> str:
         """The range in words, such as "above 0 and at most 1"."""
@@ -277,5 +285,5 @@ def named(what: str, name: Any, among: Any) -> str:
     lower = {choice.lower(): choice for choice in among}
     near = get_close_matches(str(name).lower(), lower, n=1)
     if near:
-        raise RecipeError(f"{what} is {name!r}; did you mean {lower[near[0]]!r}?")
-    raise RecipeError(f"{what} is {name!r}; choose one of {', '.join(map(repr, among))}.")
+        raise RecipeError(f"{what} is {shown(name)}; did you mean {lower[near[0]]!r}?")
+    raise RecipeError(f"{what} is {shown(name)}; choose one of {', '.join(map(repr, among))}.")

@@ -46,7 +46,9 @@ class Definitions:
     def _add_named(self, name: str, value: Any) -> None:
         if isinstance(value, ModuleType):
             self.imports[name] = module_line(value.__name__, name)
-        elif isinstance(value, (type, FunctionType)) and not is_installed(value):
+        elif isinstance(value, FunctionType) and (not is_installed(value) or is_inner(value)):
+            self.add(value, name)
+        elif isinstance(value, type) and not is_installed(value):
             self.add(value)
         elif callable(value) and hasattr(value, "__name__"):
             self.imports[name] = member_line(value, name)
@@ -133,6 +135,11 @@ def is_installed(thing: Any) -> bool:
     ours = thing.__module__.startswith("interactive_training.")
     built_in = thing.__module__ in sys.builtin_module_names
     return ours or built_in or (file or "").startswith(INSTALLED)
+
+
+def is_inner(function: FunctionType) -> bool:
+    """Whether a function was made inside another one, so that no import finds it."""
+    return "<locals>" in function.__qualname__
 
 
 def functions_of(thing: Any) -> list[FunctionType]:

@@ -39,3 +39,12 @@ class NonFiniteError(ArithmeticError):
 
 class BusyError(RuntimeError):
     """The run is already being trained by somebody else, or stands in the middle of a step."""
+
+
+def shown(value: object) -> str:
+    """A value as a message quotes it: on one line, and no longer than needed to be recognized."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # its own, or an integer with more digits than Python prints
+        text = f"a {type(value).__name__} that cannot be printed"
+    return text if len(text) <= 60 else f"{text[:57]}..."

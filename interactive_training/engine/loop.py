@@ -164,13 +164,18 @@ def rewind(run: "Run", index: int, *, changed: bool = False) -> None:
 
 
 def claim(run: "Run") -> None:
-    """Refuse a second loop on a run while the first could still go on.
+    """Take the run for one loop.
 
     The state is kept: what was changed by hand since the last loop cannot be redone from before.
     """
+    refuse_a_second_loop(run)
+    run.timeline.keep(run.capture())
+    run.claimed = True
+
+
+def refuse_a_second_loop(run: "Run") -> None:
+    """Raise BusyError while another train or walk of the run could still go on."""
     if run.claimed:
         raise BusyError(
             "another train or walk of this run is still open; exhaust or close it, or fork the run."
         )
-    run.timeline.keep(run.capture())
-    run.claimed = True

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from numbers import Real
 from typing import Any
 
 from interactive_training.engine.choices import (
@@ -22,7 +23,7 @@ from interactive_training.engine.choices import (
     Value,
     named,
 )
-from interactive_training.engine.errors import RecipeError
+from interactive_training.engine.errors import RecipeError, shown
 
 Options = tuple[tuple[str, Value], ...]
 
@@ -129,7 +130,13 @@ class Recipe:
         try:
             options = dict(given)
         except (TypeError, ValueError):
-            raise RecipeError(f'{name} is {given!r}; write a dict, like {{"eps": 1e-8}}.') from None
+            example = '{"eps": 1e-8}'
+            raise RecipeError(f"{name} is {shown(given)}; write a dict, like {example}.") from None
+        for key, value in options.items():
+            if not isinstance(key, str) or not isinstance(value, (Real, str, tuple, list)):
+                raise RecipeError(
+                    f"{name} holds {shown(key)}: {shown(value)}; write names in quotes and values."
+                )
         if isinstance(row, Choice):
             taken = {f.name: f for f in row.fields if f.name not in FIELDS}
             for key, value in options.items():
@@ -137,7 +144,7 @@ class Recipe:
                     raise RecipeError(f"{name} holds {key}; set it as Recipe({key}=...).")
                 if key not in taken:
                     takes = f"it takes {', '.join(taken)}" if taken else "it takes none"
-                    raise RecipeError(f"{key!r} is no option of {chosen}; {takes}.")
+                    raise RecipeError(f"{shown(key)} is no option of {chosen}; {takes}.")
                 options[key] = taken[key].check(value, f"{name}: ")
         elif options and name == "schedule_options":
             raise RecipeError("schedule_options are given without a schedule; choose a schedule.")
@@ -145,7 +152,7 @@ class Recipe:
 
     def _check_stages(self) -> None:
         if not isinstance(self.stages, (tuple, list)):
-            raise RecipeError(f"stages is {self.stages!r}; write a tuple of stage names.")
+            raise RecipeError(f"stages is {shown(self.stages)}; write a tuple of stage names.")
         for stage in self.stages:
             named("a stage", stage, STAGES)
         self._set("stages", tuple(self.stages))
@@ -160,8 +167,15 @@ class Recipe:
             )
         if self.schedule == "OneCycleLR":
             named("anneal_strategy", self.option("schedule", "anneal_strategy"), ("cos", "linear"))
-            if self.option("schedule", "total_steps") is None and self.steps < 2:
+            length = self.option("schedule", "total_steps") or self.steps
+            if length < 2:
                 raise RecipeError("OneCycleLR needs at least 2 steps; raise steps.")
+            share = self.option("schedule", "pct_start")
+            if share == 1 or share * length == 1:  # torch would divide by this number of steps
+                raise RecipeError(
+                    f"pct_start {share} of {length} steps leaves no step for the way "
+                    f"{'down' if share == 1 else 'up'}; choose another pct_start."
+                )
 
     @property
     def waits_for_validation(self) -> bool:
@@ -170,7 +184,7 @@ class Recipe:
             self.schedule == "ReduceLROnPlateau" or self.schedule_every == "validation"
         )
 
-    def option(self, which: str, name: str) -> Value:
+    def option(self, which: str, name: str) -> Any:
         """The value of one option of "optimizer", "loss" or "schedule", or its row's default."""
         table: Mapping[str, Mapping[str, Choice]] = {
             "optimizer": OPTIMIZERS,

@@ -19,7 +19,7 @@ from interactive_training.engine.choices import named
 from interactive_training.engine.errors import RecipeError, TaskError
 from interactive_training.engine.fairlock import FairLock
 from interactive_training.engine.history import History
-from interactive_training.engine.loop import advance, rewind, train, walk
+from interactive_training.engine.loop import advance, refuse_a_second_loop, rewind, train, walk
 from interactive_training.engine.measure import Step
 from interactive_training.engine.recipe import FIELDS
 from interactive_training.engine.run import Run
@@ -166,7 +166,7 @@ class Session:
             try:
                 self._take(steps)
             except BaseException:
-                self.playing = False
+                self._stopped()
                 raise
             finally:
                 taken = self.run.index - begin
@@ -239,10 +239,18 @@ class Session:
             self._failed(error)
 
     def _failed(self, error: Exception) -> None:
-        self.error, self.playing = error, False
+        self.error = error
+        self._stopped()
+
+    def _stopped(self) -> None:
+        """Stand still in the state that an error left, which may lie more than one step back."""
+        self.playing = False
+        if len(self.history) and self.history.first + len(self.history) > self.run.index:
+            self.history = self.history.until(self.run.index)
 
     def _one_step(self) -> None:
         try:
+            refuse_a_second_loop(self.run)
             step = advance(self.run)
         except Exception as error:
             self._failed(error)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.amp.grad_scaler import OptState
 
-from interactive_training.engine.errors import CheckpointError, TaskError
+from interactive_training.engine.errors import CheckpointError, TaskError, shown
 from interactive_training.engine.task import Task
 
 if TYPE_CHECKING:
@@ -120,12 +120,13 @@ def weights_for(run: "Run", weights: Any) -> dict[str, torch.Tensor]:
     placed = {}
     for name, value in weights.items():
         if name not in parameters:
-            raise TaskError(f"{name!r} is no parameter; the model has {', '.join(parameters)}.")
+            has = ", ".join(parameters)
+            raise TaskError(f"{shown(name)} is no parameter; the model has {has}.")
         parameter = parameters[name]
         try:
             tensor = torch.as_tensor(value, dtype=parameter.dtype).detach().clone()
         except (TypeError, ValueError, RuntimeError):
-            raise TaskError(f"{name} is placed at {value!r}; give it numbers.") from None
+            raise TaskError(f"{name} is placed at {shown(value)}; give it numbers.") from None
         if tensor.shape != parameter.shape:
             raise TaskError(
                 f"{name} has shape {tuple(parameter.shape)}, not {tuple(tensor.shape)}; reshape it."

@@ -14,7 +14,7 @@ from torch import nn
 from interactive_training import data as sets
 from interactive_training.data import Data
 from interactive_training.engine.choices import LOSSES, Field, named
-from interactive_training.engine.errors import RecipeError, TaskError
+from interactive_training.engine.errors import RecipeError, TaskError, shown
 from interactive_training.engine.mlp import INITS, Layers
 from interactive_training.engine.randomness import FromGenerator, OutsideStates
 from interactive_training.engine.surfaces import SURFACES, Surface
@@ -174,9 +174,9 @@ class Task:
         try:
             model = Height(function, [float(part) for part in start])
         except (TypeError, ValueError):
-            raise TaskError(f"start is {start!r}; write two numbers, like (3, 2).") from None
+            raise TaskError(f"start is {shown(start)}; write two numbers, like (3, 2).") from None
         if not torch.isfinite(model.w).all():
-            raise TaskError(f"start is {start!r}; choose two finite numbers.")
+            raise TaskError(f"start is {shown(start)}; choose two finite numbers.")
         generator = torch.Generator()
         before = generator.get_state()
         try:

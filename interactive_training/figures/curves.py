@@ -261,7 +261,8 @@ class EndLabels:
         if self.ax.get_yscale() != "log":
             safe = shown
         heights = {key: float(to_axes.transform((left, value))[1]) for key, value in safe.items()}
-        gap = LABEL_GAP / max(self.ax.bbox.height, 1)
+        pixel = self.ax.figure.get_dpi() / 72
+        gap = LABEL_GAP * pixel / max(self.ax.bbox.height, 1)
         for key, height in zip(
             sorted(heights, key=heights.__getitem__),
             spread(sorted(heights.values()), gap),

@@ -1,5 +1,6 @@
 """The pictures of TrainingLab: the loss, what the network answers, and its gradient."""
 
+import time
 from collections.abc import Sequence
 from io import BytesIO
 from math import log
@@ -25,13 +26,25 @@ from interactive_training.probes.shadow import Shadow
 
 UNSEEN = 24  # digits shown
 UPPER, LOWER, LARGE = 200, 140, 480  # pixels
+POINTS, FEW_POINTS = 200, 100  # of a line in the wide picture and in a narrow one: a pixel or two
+GRADIENT_EVERY = 0.1  # seconds while training
 Marks = Sequence[tuple[int, str]]
 
 
-def curve(history: History, column: str) -> Curve:
-    """A column of a history as a line to draw."""
+def curve(history: History, column: str, points: int = POINTS) -> Curve:
+    """A column of a history as a line of at most so many points to draw."""
     reduced = history.reduced(column)
-    return Curve(reduced.x, reduced.mean, reduced.low, reduced.high)
+    every = max(1, -(-len(reduced.x) // points))
+    if every == 1:
+        return Curve(reduced.x, reduced.mean, reduced.low, reduced.high)
+    starts = np.arange(0, len(reduced.x), every)
+    counts = np.diff(starts, append=len(reduced.x))
+    return Curve(
+        np.add.reduceat(reduced.x, starts) / counts,
+        np.add.reduceat(reduced.mean, starts) / counts,
+        np.fmin.reduceat(reduced.low, starts),
+        np.fmax.reduceat(reduced.high, starts),
+    )
 
 
 class Answers(Protocol):
@@ -190,9 +203,9 @@ class Pictures:
         clips = session.run.in_force.clip != "none" and "clip" in session.run.in_force.stages
         ghost = session.ghost_history
         self.gradient.show(
-            curve(session.history, "grad_norm"),
-            clipped=curve(session.history, "clipped_norm") if clips else None,
-            ghost=curve(ghost, "grad_norm") if ghost is not None else None,
+            curve(session.history, "grad_norm", FEW_POINTS),
+            clipped=curve(session.history, "clipped_norm", FEW_POINTS) if clips else None,
+            ghost=curve(ghost, "grad_norm", FEW_POINTS) if ghost is not None else None,
             marks=marks,
         )
 
@@ -237,6 +250,7 @@ class Panels:
         self.gradient = LiveFigure(figures[2], height=LOWER, label="gradient norm by step")
         self.shadow = None if run.task.is_surface else Shadow(run)
         self.ghost_shadow = None if run.task.is_surface else Shadow(run)
+        self._gradient_due = 0.0
 
     @property
     def figures(self) -> tuple[LiveFigure, LiveFigure, LiveFigure]:
@@ -246,12 +260,16 @@ class Panels:
     def show_curves(
         self, session: Session, marks: Marks, pins: Sequence[History], guess: str
     ) -> None:
-        """Bring the two curves up to date."""
+        """Bring the two curves up to date; while training, the gradient's less often."""
         history = session.history
         with self.loss.lock:
             self.pictures.show_loss(session, marks, pins, guess)
             self.loss.grow(self.pictures.loss.ax, *reach(history, "average"))
         self.loss.update()
+        now = time.monotonic()
+        if session.playing and now < self._gradient_due:
+            return
+        self._gradient_due = now + GRADIENT_EVERY
         with self.gradient.lock:
             self.pictures.show_gradient(session, marks)
             column = "amp_scale" if self.pictures.half else "grad_norm"

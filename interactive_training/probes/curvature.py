@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import hypot, inf, isfinite, sqrt
+from typing import Any
 
 import numpy as np
 import torch
@@ -78,10 +79,11 @@ class Rule:
     @classmethod
     def of(cls, recipe: Recipe, scale: float = 1.0) -> "Rule":
         """The rule of a recipe whose optimizer is SGD."""
+        dampening: Any = recipe.option("optimizer", "dampening")
         return cls(
             recipe.lr,
             recipe.momentum or 0.0,
-            float(recipe.option("optimizer", "dampening") or 0.0),  # type: ignore[arg-type]
+            float(dampening or 0.0),
             recipe.nesterov,
             recipe.weight_decay or 0.0,
             recipe.keep_grad if "zero_grad" in recipe.stages else 1.0,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import runpy
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -211,7 +213,7 @@ def test_own_functions(make: Make) -> None:
     assert "raised ValueError: no root below 0" in said(lab)
     for function, words in (
         (lambda w: w, "return one number"),
-        (lambda w: float(w[0]), "return one number"),
+        (lambda w: w[0].item(), "return one number"),
         (lambda w: torch.tensor(1.0), "cannot be differentiated"),
         (lambda w: w[0] / 0, "move the start"),
         (lambda w: w[7], "mend the function"),
@@ -326,3 +328,23 @@ def test_a_drag_to_where_a_function_fails_is_said_and_taken_back(make: Make) -> 
     assert lab.words.state["failed"] and "at its start" in said(lab)
     assert lab.paths[0].points is points
     assert lab.views.drawings.surface.start.get_xdata() == [3.0]
+
+
+def test_the_script_of_a_racer_prints_its_losses(
+    make: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labs = [
+        make("bowl", condition=20, angle=30, recipe=Recipe(lr=0.001)),
+        make("rosenbrock", steps=10, start=(0, 0)),
+        make(lambda w: w[0] ** 2 + w[1] ** 4, start=(1, 1)),
+    ]
+    for number, lab in enumerate(labs):
+        for scale in (1.0, 3.0):
+            lab.change(scale=scale)
+            script = tmp_path / f"{number}-{scale}.py"
+            script.write_text(lab.source())
+            runpy.run_path(str(script))
+            printed = [float(line.split()[-1]) for line in capsys.readouterr().out.splitlines()]
+            heights = lab.paths[0].heights[:-1] * scale
+            assert len(printed) == lab.race.steps
+            assert np.allclose(printed, heights, rtol=1e-15, atol=0)
