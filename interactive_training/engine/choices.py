@@ -283,7 +283,7 @@ def named(what: str, name: Any, among: Any) -> str:
     if isinstance(name, str) and name in among:
         return name
     lower = {choice.lower(): choice for choice in among}
-    near = get_close_matches(str(name).lower(), lower, n=1)
+    near = get_close_matches(name.lower(), lower, n=1) if isinstance(name, str) else []
     if near:
         raise RecipeError(f"{what} is {shown(name)}; did you mean {lower[near[0]]!r}?")
     raise RecipeError(f"{what} is {shown(name)}; choose one of {', '.join(map(repr, among))}.")

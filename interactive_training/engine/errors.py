@@ -41,6 +41,12 @@ class BusyError(RuntimeError):
     """The run is already being trained by somebody else, or stands in the middle of a step."""
 
 
+def said(error: BaseException) -> str:
+    """What another library's error says, as a message quotes it: its first line, cut short."""
+    text = str(error).strip().partition("\n")[0] or type(error).__name__
+    return text if len(text) <= 120 else f"{text[:117]}..."
+
+
 def shown(value: object) -> str:
     """A value as a message quotes it: on one line, and no longer than needed to be recognized."""
     try:

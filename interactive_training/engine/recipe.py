@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from numbers import Real
+from types import NoneType
 from typing import Any
 
 from interactive_training.engine.choices import (
@@ -133,7 +134,7 @@ class Recipe:
             example = '{"eps": 1e-8}'
             raise RecipeError(f"{name} is {shown(given)}; write a dict, like {example}.") from None
         for key, value in options.items():
-            if not isinstance(key, str) or not isinstance(value, (Real, str, tuple, list)):
+            if not isinstance(key, str) or not isinstance(value, (Real, str, NoneType)):
                 raise RecipeError(
                     f"{name} holds {shown(key)}: {shown(value)}; write names in quotes and values."
                 )

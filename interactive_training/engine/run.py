@@ -11,7 +11,14 @@ from torch.optim import Optimizer
 
 from interactive_training.engine import build, checkpoint, state
 from interactive_training.engine.choices import LOSSES, Field
-from interactive_training.engine.errors import BusyError, CheckpointError, RecipeError, TaskError
+from interactive_training.engine.errors import (
+    BusyError,
+    CheckpointError,
+    RecipeError,
+    TaskError,
+    said,
+    shown,
+)
 from interactive_training.engine.feed import Feed
 from interactive_training.engine.measure import Step
 from interactive_training.engine.plan import Plan, plan
@@ -42,7 +49,7 @@ class Run:
         seed: int = 0,
         device: str | torch.device = "auto",
     ) -> None:
-        self.task = Task.named(task) if isinstance(task, str) else task
+        self.task = task_of(task)
         self.seed = int(Field("seed", 0, int, low=0, high=2**63 - 1).check(seed))  # type: ignore[arg-type]
         self.device = pick_device(device, self.task)
         self.generator = torch.Generator().manual_seed(self.seed)
@@ -56,8 +63,8 @@ class Run:
         self.draws = draws(self.model, self.device)
         self.from_generator = FromGenerator(self.generator)
         self.outside = OutsideStates(self.generator, self.seed, self.device)
-        self._has_batchnorm = any(
-            isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.model.modules()
+        self._normalizes_rows = any(
+            isinstance(m, nn.BatchNorm1d) and m.training for m in self.model.modules()
         )
         self.feed = Feed.at_the_start(self.task.rows)
         self._put_data_on_device()
@@ -149,7 +156,7 @@ class Run:
                 except TaskError as error:
                     raise RecipeError(str(error)) from None
             one_row = size == 1 or task.rows % size == 1
-            if recipe.mode == "train" and one_row and self._has_batchnorm:
+            if recipe.mode == "train" and one_row and self._normalizes_rows:
                 raise RecipeError(
                     f"batch_size {size} leaves a batch of one row, which BatchNorm cannot "
                     "normalize; choose another batch_size."
@@ -376,6 +383,16 @@ class Run:
         return f"Run({self.task.name!r}, step {self.index}, seed={self.seed}, {self.device.type})"
 
 
+def task_of(given: Any) -> Task:
+    """The task that a run is made for, or TaskError."""
+    if isinstance(given, str):
+        return Task.named(given)
+    if not isinstance(given, Task):
+        kind = type(given).__name__
+        raise TaskError(f"a task is {kind}; give its name or make one with Task.of.")
+    return given
+
+
 def pick_device(device: str | torch.device, task: Task) -> torch.device:
     """The device to train on; "auto" takes an accelerator if there is one, surfaces the CPU."""
     if str(device) == "auto":
@@ -384,8 +401,9 @@ def pick_device(device: str | torch.device, task: Task) -> torch.device:
     try:
         chosen = torch.device(device)
         torch.empty(1, device=chosen)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise TaskError(f'device {device!r} cannot be used here ({error}); use "auto".') from None
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+        reason = f"device {shown(device)} cannot be used here ({said(error)})"
+        raise TaskError(f'{reason}; use "auto".') from None
     return chosen
 
 

@@ -1,5 +1,6 @@
 """The whole state of a run as one dictionary of tensors and plain values."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -111,12 +112,15 @@ def weights_for(run: "Run", weights: Any) -> dict[str, torch.Tensor]:
     """The weights to place by parameter name, copied; TaskError unless they fit."""
     parameters = dict(run.model.named_parameters())
     if not isinstance(weights, dict):
-        values = [weights] if len(parameters) == 1 else list(weights)
+        several = len(parameters) > 1 and isinstance(weights, Iterable)
+        values = list(weights) if several else [weights]
         if len(values) != len(parameters):
             raise TaskError(
                 f"{len(values)} tensors are placed on {len(parameters)} parameters; give one each."
             )
         weights = dict(zip(parameters, values, strict=True))
+    if not weights:
+        raise TaskError("nothing is placed; name a parameter and its numbers.")
     placed = {}
     for name, value in weights.items():
         if name not in parameters:

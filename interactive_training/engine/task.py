@@ -14,7 +14,7 @@ from torch import nn
 from interactive_training import data as sets
 from interactive_training.data import Data
 from interactive_training.engine.choices import LOSSES, Field, named
-from interactive_training.engine.errors import RecipeError, TaskError, shown
+from interactive_training.engine.errors import RecipeError, TaskError, said, shown
 from interactive_training.engine.mlp import INITS, Layers
 from interactive_training.engine.randomness import FromGenerator, OutsideStates
 from interactive_training.engine.surfaces import SURFACES, Surface
@@ -86,6 +86,9 @@ TASKS: Mapping[str, Named] = {
 }
 
 
+BATCH_SIZE = Field("batch_size", 32, int, low=1, high=1e9)
+
+
 @dataclass(frozen=True, eq=False)
 class Task:
     """Data, model and usual loss; make one with `Task.named`, `Task.of` or `Task.surface`.
@@ -130,7 +133,8 @@ class Task:
         # The template only carries the shapes: each run draws its own weights from its seed.
         with FromGenerator(torch.Generator()):
             model = layers.build(made.inputs.shape[1], outputs_for(made.targets))
-        return cls(name, model, row.loss, row.batch_size, made, dict(options), layers)
+        size = min(row.batch_size, len(made.inputs))
+        return cls(name, model, row.loss, size, made, dict(options), layers)
 
     @classmethod
     def of(
@@ -140,24 +144,26 @@ class Task:
         targets: torch.Tensor | None = None,
         *,
         loss: str = "CrossEntropyLoss",
-        batch_size: int = 32,
+        batch_size: int | None = None,
         validation: tuple[torch.Tensor, torch.Tensor] | None = None,
         test: tuple[torch.Tensor, torch.Tensor] | None = None,
     ) -> "Task":
         """Your own model and data: `inputs` (N, ...) and `targets`, or one Dataset of such pairs.
 
-        `loss` is one of LOSSES. CrossEntropyLoss takes class numbers, int64 of shape (N,), the
+        `loss` is one of LOSSES, `batch_size` 32 or all rows by default. CrossEntropyLoss takes class numbers, int64 of shape (N,), the
         others targets shaped like the model's output. The model is copied, so yours stays as it
         is. A model that draws random numbers other than by `nn.Dropout` gets the run's random
         states lent around each step. Raises TaskError when model, data and loss do not fit.
         """
         if targets is None:
             inputs, targets = stacked(inputs)
-        empty = torch.empty(0, *inputs.shape[1:]), torch.empty(0, *targets.shape[1:])
-        made = Data(inputs, targets, *(validation or empty), *(test or empty))
+        check_tensors("training", inputs, targets)
+        held_out = {"validation": validation, "test": test}
+        parts = [held_out_rows(part, pair, inputs, targets) for part, pair in held_out.items()]
+        made = Data(inputs, targets, *parts[0], *parts[1])
         try:
             named("loss", loss, LOSSES)
-            size = Field("batch_size", 32, int, low=1, high=1e9).check(batch_size)
+            size = BATCH_SIZE.check(min(32, len(inputs)) if batch_size is None else batch_size)
         except RecipeError as error:
             raise TaskError(str(error)) from None
         task = cls("own", copied(model), loss, int(str(size)), made)
@@ -171,12 +177,7 @@ class Task:
         `function` takes a tensor w of shape (2,) and returns a scalar made from it by torch.
         Raises TaskError when it does not, or when `start` is not finite.
         """
-        try:
-            model = Height(function, [float(part) for part in start])
-        except (TypeError, ValueError):
-            raise TaskError(f"start is {shown(start)}; write two numbers, like (3, 2).") from None
-        if not torch.isfinite(model.w).all():
-            raise TaskError(f"start is {shown(start)}; choose two finite numbers.")
+        model = height_of(function, start)
         generator = torch.Generator()
         before = generator.get_state()
         try:
@@ -184,7 +185,7 @@ class Task:
                 height = model()
         except Exception as error:
             raise TaskError(
-                f"the surface raised {type(error).__name__} at its start ({error}); "
+                f"the surface raised {type(error).__name__} at its start ({said(error)}); "
                 "mend the function or move the start."
             ) from error
         if not isinstance(height, torch.Tensor) or height.ndim != 0:
@@ -255,20 +256,13 @@ class Task:
     def check(self) -> None:
         """Raise TaskError unless model, data and loss fit together."""
         assert self.data is not None
-        parts = {
-            "training": (self.data.inputs, self.data.targets),
-            "validation": (self.data.validation_inputs, self.data.validation_targets),
-            "test": (self.data.test_inputs, self.data.test_targets),
-        }
-        for part, (inputs, targets) in parts.items():
-            check_tensors(part, inputs, targets)
         if not any(p.requires_grad for p in self.model.parameters()):
             raise TaskError("the model has no trainable parameters; set requires_grad on some.")
         for name, tensor in (*self.model.named_parameters(), *self.model.named_buffers()):
             if tensor.is_floating_point() and not torch.isfinite(tensor).all():
                 raise TaskError(f"{name} of the model holds NaN or infinity; initialize it anew.")
-        for _part, (inputs, targets) in parts.items():
-            if len(inputs):
+        for targets in (self.data.targets, self.data.validation_targets, self.data.test_targets):
+            if len(targets):
                 check_targets(self.loss, self.answer, targets)
 
     @cached_property
@@ -283,7 +277,7 @@ class Task:
                 output = model(inputs)
             except Exception as error:
                 raise TaskError(
-                    f"the model raised {type(error).__name__} on two rows ({error}); "
+                    f"the model raised {type(error).__name__} on two rows ({said(error)}); "
                     "mend its forward or the shape of the inputs."
                 ) from error
         if not isinstance(output, torch.Tensor):
@@ -306,6 +300,21 @@ class Task:
         return digest.hexdigest()[:16]
 
 
+def height_of(function: Any, start: Any) -> Height:
+    """The surface as a model that stands at its start, or TaskError."""
+    if not callable(function):
+        kind = type(function).__name__
+        raise TaskError(f"the surface is {kind}; give a function of w.")
+    try:
+        x, y = start
+        model = Height(function, (float(x), float(y)))
+    except (TypeError, ValueError):
+        raise TaskError(f"start is {shown(start)}; write two numbers, like (3, 2).") from None
+    if not torch.isfinite(model.w).all():
+        raise TaskError(f"start is {shown(start)}; choose two finite numbers.")
+    return model
+
+
 def copied(model: nn.Module) -> nn.Module:
     """A deep copy of a model, or TaskError in words."""
     if not isinstance(model, nn.Module):
@@ -313,7 +322,9 @@ def copied(model: nn.Module) -> nn.Module:
     try:
         return copy.deepcopy(model)
     except Exception as error:
-        raise TaskError(f"the model cannot be copied ({error}); keep only layers in it.") from error
+        raise TaskError(
+            f"the model cannot be copied ({said(error)}); keep only layers in it."
+        ) from error
 
 
 def stacked(dataset: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -324,10 +335,31 @@ def stacked(dataset: Any) -> tuple[torch.Tensor, torch.Tensor]:
         targets = torch.stack([torch.as_tensor(y) for _, y in pairs])
     except Exception as error:
         raise TaskError(
-            f"the data cannot be stacked ({error}); give inputs and targets as two tensors, "
+            f"the data cannot be stacked ({said(error)}); give inputs and targets as two tensors, "
             "or a Dataset of equally shaped (input, target) pairs."
         ) from error
     return inputs, targets
+
+
+def held_out_rows(
+    part: str, pair: Any, inputs: torch.Tensor, targets: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The rows of the validation or the test part, none by default; TaskError if they are unlike.
+
+    `inputs` and `targets` are the training rows.
+    """
+    if pair is None:
+        return inputs[:0], targets[:0]
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+        raise TaskError(f"{part} is a pair of inputs and targets; write {part}=(inputs, targets).")
+    check_tensors(part, *pair)
+    for what, ours, trained in (("inputs", pair[0], inputs), ("targets", pair[1], targets)):
+        if (ours.shape[1:], ours.dtype) != (trained.shape[1:], trained.dtype):
+            raise TaskError(
+                f"a row of the {part} {what} has shape {tuple(ours.shape[1:])} in {ours.dtype}, "
+                f"and in training {tuple(trained.shape[1:])} in {trained.dtype}; make them alike."
+            )
+    return pair[0], pair[1]
 
 
 def outputs_for(targets: torch.Tensor) -> int:

@@ -1,4 +1,4 @@
-"""A run with its worker thread, and no widget: what is asked, from wherever, and what becomes of it."""
+"""A run with its worker thread and no widget: what is asked of it, and what becomes of that."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -334,7 +335,7 @@ def test_frames_are_shown_at_most_thirty_times_a_second() -> None:
     session.put("play", 150)
     wait_until(lambda: session.run.index == 150)
     session.stop()
-    between = sorted(b - a for a, b in zip(shown[1:], shown[2:-1], strict=False))
+    between = sorted(b - a for a, b in pairwise(shown[1:-1]))
     assert all(gap > 0.03 for gap in between)
     assert len(shown) >= 2
 

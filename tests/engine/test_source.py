@@ -22,6 +22,7 @@ from interactive_training import (
     train,
 )
 from interactive_training.engine.choices import STAGES
+
 from .examples import TASKS, task_named
 from .pairwise import pairwise
 

@@ -12,6 +12,7 @@ import torch
 
 from interactive_training import Recipe, RecipeError, Run, export, source, train
 from interactive_training.engine.choices import STAGES
+
 from .examples import task_named
 
 Printed = Callable[[Path], list[float]]

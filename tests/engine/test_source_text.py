@@ -17,6 +17,7 @@ from torch import nn
 from interactive_training import Recipe, Run, Task, export, source, train
 from interactive_training.engine.choices import STAGES
 from interactive_training.engine.lines import literal
+
 from .examples import Sized, own, rows, task_named
 
 Printed = Callable[[Path], list[float]]

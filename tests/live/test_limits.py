@@ -53,7 +53,7 @@ def test_values_come_in_and_old_limits_stay_in(
         return
     new = grown(old, values, log=False)
     slack = 1e-6 * (new[1] - new[0])
-    assert new[0] <= old[0] and new[1] >= old[1]
+    assert new[0] - slack <= old[0] and old[1] <= new[1] + slack
     assert new[0] - slack <= min(values) and max(values) <= new[1] + slack
 
 
