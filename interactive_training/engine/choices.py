@@ -37,7 +37,7 @@ class Field:
     open_high: bool = False
     restarts: bool = False
 
-    def check(self, value: Any, where: str = "") -> Value:
+    def check(self, value: Any, where: str = "") -> Any:
         """Return `value` as this field keeps it, or raise RecipeError with the remedy."""
         name = f"{where}{self.name}"
         if self.kind is bool:

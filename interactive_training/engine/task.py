@@ -150,10 +150,11 @@ class Task:
     ) -> "Task":
         """Your own model and data: `inputs` (N, ...) and `targets`, or one Dataset of such pairs.
 
-        `loss` is one of LOSSES, `batch_size` 32 or all rows by default. CrossEntropyLoss takes class numbers, int64 of shape (N,), the
-        others targets shaped like the model's output. The model is copied, so yours stays as it
-        is. A model that draws random numbers other than by `nn.Dropout` gets the run's random
-        states lent around each step. Raises TaskError when model, data and loss do not fit.
+        `loss` is one of LOSSES, `batch_size` by default 32 or what there is. CrossEntropyLoss
+        takes class numbers, int64 of shape (N,), the others targets shaped like the model's
+        output. The model is copied, so yours stays as it is. A model that draws random numbers
+        other than by `nn.Dropout` gets the run's random states lent around each step. Raises
+        TaskError when model, data and loss do not fit.
         """
         if targets is None:
             inputs, targets = stacked(inputs)
@@ -166,7 +167,7 @@ class Task:
             size = BATCH_SIZE.check(min(32, len(inputs)) if batch_size is None else batch_size)
         except RecipeError as error:
             raise TaskError(str(error)) from None
-        task = cls("own", copied(model), loss, int(str(size)), made)
+        task = cls("own", copied(model), loss, size, made)
         task.check()
         return task
 
