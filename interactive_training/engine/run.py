@@ -50,7 +50,7 @@ class Run:
         device: str | torch.device = "auto",
     ) -> None:
         self.task = task_of(task)
-        self.seed = int(Field("seed", 0, int, low=0, high=2**63 - 1).check(seed))  # type: ignore[arg-type]
+        self.seed: int = Field("seed", 0, int, low=0, high=2**63 - 1).check(seed)
         self.device = pick_device(device, self.task)
         self.generator = torch.Generator().manual_seed(self.seed)
         self.model = self.task.new_model(self.generator).to(self.device)

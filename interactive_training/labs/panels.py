@@ -117,18 +117,14 @@ class DescentAnswers:
                 for b in axis
             ]
         self.descent = Descent(ax, axis, axis, np.array(height), animated=animated)
-        self.points: list[list[float]] = []
-        self.at = -1
+        self.points: dict[int, list[float]] = {}  # by step
 
     def show(self, run: Run, shadow: Shadow | None) -> None:
         """Add where the weights are now."""
-        if run.index < self.at:
-            del self.points[run.index :]
-        if run.index != self.at:
-            weights: Any = run.model.w
-            self.points.append(weights.tolist())
-            self.at = run.index
-        self.descent.show(np.array(self.points))
+        weights: Any = run.model.w
+        self.points = {step: at for step, at in self.points.items() if step < run.index}
+        self.points[run.index] = weights.tolist()
+        self.descent.show(np.array(list(self.points.values())[-200:]))
 
 
 class LayerAnswers:

@@ -40,7 +40,7 @@ RATES = {"digits": 0.05, "bowl": 0.15}  # learning rates that a task starts with
 PINS = 2
 PREVIEW_STEPS, PREVIEW_SECONDS = 200, 1.0
 HIDEABLE = ("pace", "undo", "pin", "reset", "setup", "step")
-WORDS_EVERY, ANSWERS_EVERY, TOP_EVERY = 0.4, 0.12, 0.1  # seconds
+WORDS_EVERY, ANSWERS_EVERY, TOP_EVERY = 0.4, 0.2, 0.1  # seconds
 
 
 class TrainingLab:
@@ -92,6 +92,8 @@ class TrainingLab:
         self.large = False
         self._begun = False
         self._watched = False
+        self._shown_recipe: Recipe | None = None
+        self._shown_refusal = ""
         self._closed = False
         self._drawing = threading.RLock()
         self._due = {"words": 0.0, "answers": 0.0, "top": 0.0}
@@ -274,7 +276,6 @@ class TrainingLab:
     def _change(self, fields: dict[str, Any]) -> None:
         self.proof = None
         self.session.put("change", fields)
-        self._show(everything=True)
 
     def _set(self, name: str, value: Any) -> None:
         self._change(controls.change(self.run.recipe, name, value))
@@ -419,7 +420,10 @@ class TrainingLab:
             return
         with self._drawing:
             now = time.monotonic()
-            everything = everything or not self.session.playing
+            # Every refusal is a text of its own, and once it puts the page's controls back.
+            refused = self.session.refusal is not self._shown_refusal
+            self._shown_refusal = self.session.refusal
+            everything = everything or refused or not self.session.playing
             try:
                 self._pause_unwatched()
                 if (self.run.in_force.amp == "float16") != self.panels.pictures.half:
@@ -431,13 +435,15 @@ class TrainingLab:
                     self.panels.show_answers(self.session)
                 if everything or now >= self._due["top"]:
                     self._due["top"] = now + TOP_EVERY
-                    self._show_top(again=bool(self.session.refusal))
+                    self._show_top(again=refused)
                 if everything or now >= self._due["words"]:
                     self._due["words"] = now + WORDS_EVERY
                     self.verdict = judge(self.session, self.panels)
                     self._show_words()
-                if everything or self.session.pace == "line":
-                    self._show_code(again=bool(self.session.refusal))
+                changed = self.run.recipe is not self._shown_recipe
+                if everything or changed or self.session.pace == "line":
+                    self._shown_recipe = self.run.recipe
+                    self._show_code(again=refused)
             except Exception as error:  # a picture must never stop the training
                 self.session.error = self.session.error or error
                 self._show_words()

@@ -225,6 +225,8 @@ def text_style(text: Text) -> Style:
 
 def text_block(text: Text, place: Place) -> list[bytes]:
     """Its place and its letters (UTF-8)."""
+    if not text.get_text():
+        return [bytes(12)]  # no letters, wherever they would stand
     if isinstance(text, Annotation):
         text.update_positions(place.renderer)
     position = place.fractions([text.get_unitless_position()], text.get_transform())
