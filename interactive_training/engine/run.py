@@ -299,13 +299,12 @@ class Run:
         return self.scaler is not None and self.scaler.get_scale() < self.scale
 
     def count(self) -> None:
-        """Count a step that is over, and let go of its graph."""
+        """Count a step that is over, and let go of its graph: only the loss is kept."""
         if self.feed.last and self.epoch_ends:
             self.epoch += 1
         if self.loss is not None:
             self.loss = self.loss.detach()
-        if self.output is not None:
-            self.output = self.output.detach()
+        self.output = None
         self.index += 1
 
     def lent(self) -> AbstractContextManager[None]:

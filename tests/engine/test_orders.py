@@ -214,7 +214,7 @@ def test_grad_off_can_still_look() -> None:
 def test_no_graph_crosses_a_step() -> None:
     run = Run(small(), USUAL)
     for _ in train(run, 2):
-        assert run.loss.grad_fn is None and run.output.grad_fn is None
+        assert run.loss.grad_fn is None and run.output is None
     run.recipe = ordered("zero_grad", "forward", "backward", "backward")
     with pytest.raises(StepError):
         take(run, 1)
