@@ -6,12 +6,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import ListedColormap, to_rgb
+from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from interactive_training.figures import style
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Corner = tuple[float, float, float, float]  # left, top, right, bottom
 
 COLUMNS = 8
 CLASS_ROLES = ("you", "twin", "third", "fourth", "muted")
@@ -33,7 +35,7 @@ class DigitGrid:
         ax.patch.set_visible(False)
         style.role(ax.set_title("", loc="left", fontsize=style.LABEL_SIZE, pad=6), "text")
         ax.set_title(f"{len(pixels)} unseen digits, and the guesses", loc="left")
-        self.corners = []
+        self.corners: list[Corner] = []
         for i, digit in enumerate(pixels):
             x, y = i % COLUMNS + 0.14, i // COLUMNS + 0.02
             image = ax.imshow(
@@ -50,37 +52,18 @@ class DigitGrid:
         self.frames = LineCollection([], linewidths=2, animated=animated)
         ax.add_collection(self.frames, autolim=False)
         style.role(self.frames, "failed")
-        self.guesses = [
-            style.role(
-                ax.text(
-                    (left + right) / 2,
-                    bottom + 0.18,
-                    "",
-                    ha="center",
-                    va="center",
-                    fontsize=style.TICK_SIZE,
-                    animated=animated,
-                ),
-                "muted",
-            )
-            for left, _, right, bottom in self.corners
-        ]
-        self.crosses = [
-            style.role(
-                ax.text(
-                    (left + right) / 2,
-                    bottom + 0.18,
-                    "",
-                    ha="center",
-                    va="center",
-                    fontsize=style.TICK_SIZE,
-                    fontweight="bold",
-                    animated=animated,
-                ),
-                "failed",
-            )
-            for left, _, right, bottom in self.corners
-        ]
+        self.guesses = [self._under(corner, "muted", animated) for corner in self.corners]
+        self.crosses = [self._under(corner, "failed", animated) for corner in self.corners]
+        for cross in self.crosses:
+            cross.set_fontweight("bold")
+
+    def _under(self, corner: Corner, role: str, animated: bool) -> Text:
+        left, _, right, bottom = corner
+        middle = (left + right) / 2, bottom + 0.18
+        words = self.ax.text(
+            *middle, "", ha="center", va="center", fontsize=style.TICK_SIZE, animated=animated
+        )
+        return style.role(words, role)
 
     def show(self, guesses: Sequence[int]) -> None:
         """Write the guesses and frame the wrong ones."""
