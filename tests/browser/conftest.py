@@ -134,7 +134,7 @@ class Notebook:
     def __init__(self, page: Page) -> None:
         self.page = page
         self.errors: list[str] = []
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("pageerror", lambda error: self.errors.append(f"{error}\n{error.stack}"))
 
     def run(self) -> None:
         """Run every cell, wait until the kernel has finished them, fail if one raised."""
@@ -188,6 +188,8 @@ class Notebook:
         self.page.wait_for_selector(
             f'body[data-jp-theme-light="{light}"]', state="attached", timeout=WAIT
         )
+        # JupyterLab's splash fades for a moment, and cannot bear another change of theme before.
+        self.page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=WAIT)
 
     def wait(self, script: str, argument: object = None) -> None:
         """Wait until the JavaScript function `script` returns something true."""

@@ -116,7 +116,7 @@ def test_the_first_sixty_seconds(
     page.get_by_role("button", name="presenter mode").click()
     notebook.wait(
         "() => document.fullscreenElement !== null"
-        " && document.querySelector('.live-figure').clientHeight === 480"
+        " && document.querySelector('.live-figure')?.clientHeight === 480"
         " && Number(document.querySelector('.live-figure').dataset.painted) > 0"
     )
     shot(notebook, "presenter")
