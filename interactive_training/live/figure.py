@@ -113,9 +113,12 @@ class LiveFigure(anywidget.AnyWidget):
 
     @property
     def watching(self) -> bool:
-        """False if no page has shown this figure, or none has answered a frame for a minute."""
+        """False if no page has shown this figure for a minute, or none has answered a frame.
+
+        Notice: a page that is loaded again is away for some seconds.
+        """
         with self.lock:
-            return len(self._views) > 0 and self._flow.waited() < NOBODY_AFTER
+            return max(self._views.away, self._flow.waited()) < NOBODY_AFTER
 
     @property
     def visible(self) -> bool:

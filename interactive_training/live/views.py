@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -24,12 +25,20 @@ class Views:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._views: dict[str, _View] = {}
+        self._left_at: float | None = None  # when the last of them went
 
     def __len__(self) -> int:
         return len(self._views)
 
     def __contains__(self, name: str) -> bool:
         return name in self._views
+
+    @property
+    def away(self) -> float:
+        """For how many seconds there has been no view; infinite if there never was one."""
+        if self._views:
+            return 0.0
+        return math.inf if self._left_at is None else self._clock() - self._left_at
 
     @property
     def visible(self) -> bool:
@@ -54,4 +63,5 @@ class Views:
 
     def gone(self, name: str) -> None:
         """Forget the view `name`, which was taken off the page."""
-        self._views.pop(name, None)
+        if self._views.pop(name, None) is not None:
+            self._left_at = self._clock()

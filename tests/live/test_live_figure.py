@@ -222,6 +222,10 @@ def test_taken_off_the_page(make_live: Any, make_page: Any, clock: Any) -> None:
     live.update()
     assert page.frames() == []
     assert told == [True, False]
+    clock.now += 58
+    assert live.watching  # the page may only be loading again
+    clock.now += 2
+    assert not live.watching
 
 
 def test_dragging(make_live: Any, make_page: Any, clock: Any, decode: Any) -> None:
