@@ -7,12 +7,11 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-
 from interactive_training.engine.difference import again
 from interactive_training.engine.loop import advance
 from interactive_training.engine.run import Run
 from interactive_training.engine.source import YOURS, export, source
+from interactive_training.engine.threads import threads_for
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def prove(run: Run, losses: Sequence[float], first: int = 0) -> Proof:
         return Proof(since, 0, 0, "the script needs your model put in; export it and run it.")
     with tempfile.TemporaryDirectory() as folder:
         script = export(twin or run, folder, len(wanted), start=start)
-        threads = str(torch.get_num_threads())
+        threads = str(threads_for(run))  # another number may round in another way
         done = subprocess.run(  # noqa: S603  our own script, with this Python
             [sys.executable, script.name],
             cwd=folder,

@@ -24,6 +24,7 @@ from interactive_training.engine.measure import Step
 from interactive_training.engine.recipe import FIELDS
 from interactive_training.engine.run import Run
 from interactive_training.engine.state import weights_for
+from interactive_training.engine.threads import threads_of
 from interactive_training.engine.timeline import Timeline
 
 PACES = {"line": 1.2, "step": 2.0, "10": 10.0, "60": 60.0, "full": None}  # a second
@@ -158,7 +159,7 @@ class Session:
 
     def advance(self, steps: int) -> None:
         """Take so many steps in the calling cell and raise what goes wrong there."""
-        with self.lock:
+        with self.lock, threads_of(self.run):
             self.drain()
             self._end_walk()
             self._drag = None
@@ -191,6 +192,10 @@ class Session:
     # The worker ---------------------------------------------------------------------------------
 
     def _work(self) -> None:
+        with threads_of(self.run):
+            self._until_the_end()
+
+    def _until_the_end(self) -> None:
         while not self._ending:
             self.drain()
             wait = self._due - self._clock() if self.playing else IDLE

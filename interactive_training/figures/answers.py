@@ -56,6 +56,7 @@ class DigitGrid:
         self.crosses = [self._under(corner, "failed", animated) for corner in self.corners]
         for cross in self.crosses:
             cross.set_fontweight("bold")
+        self.wrong: list[int] = []
 
     def _under(self, corner: Corner, role: str, animated: bool) -> Text:
         left, _, right, bottom = corner
@@ -67,15 +68,15 @@ class DigitGrid:
 
     def show(self, guesses: Sequence[int]) -> None:
         """Write the guesses and frame the wrong ones."""
-        segments = []
+        wrong = np.flatnonzero(self.labels != guesses).tolist()
         for i, guess in enumerate(guesses):
-            wrong = guess != self.labels[i]
-            self.guesses[i].set_text("" if wrong else str(guess))
-            self.crosses[i].set_text(f"\N{MULTIPLICATION SIGN}{guess}" if wrong else "")
-            if wrong:
-                a, b, c, d = self.corners[i]
-                segments.append([(a, b), (c, b), (c, d), (a, d), (a, b)])
-        self.frames.set_segments(segments)
+            self.guesses[i].set_text("" if i in wrong else str(guess))
+            self.crosses[i].set_text(f"\N{MULTIPLICATION SIGN}{guess}" if i in wrong else "")
+        if wrong != self.wrong:
+            self.wrong = wrong
+            corners = [self.corners[i] for i in wrong]
+            frames = [[(a, b), (c, b), (c, d), (a, d), (a, b)] for a, b, c, d in corners]
+            self.frames.set_segments(frames)
 
 
 class Regions:

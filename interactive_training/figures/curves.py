@@ -109,7 +109,7 @@ class LossCurve:
         draw(self.before, before or NOTHING)
         self.marks.show(marks)
         at = [float(step) for step, _ in marks]
-        self.diamonds.set_data(at, [you.at(step) for step in at])
+        draw(self.diamonds, Curve(np.array(at), np.array([you.at(step) for step in at])))
         ends = {"you": ("you", you.end)}
         if ghost is not None:
             ends["ghost"] = ("unchanged", ghost.end)
@@ -161,7 +161,7 @@ class GradientNorm:
             outside = ~(np.isfinite(values) & (values > 0))
             if line is self.you and len(outside) and outside[-1]:
                 railed = "0" if values[-1] == 0 else "not finite"
-            line.set_data((curve or NOTHING).x, np.where(outside, bottom, values))
+            draw(line, Curve((curve or NOTHING).x, np.where(outside, bottom, values)))
         self.rail.set_text(railed)
         self.marks.show(marks)
         ends = {"you": ("before clip" if clipped is not None else "you", you.end)}
@@ -210,11 +210,16 @@ class Marks:
             )
             for _ in range(MARKS if words else 0)
         ]
+        self.shown: tuple[object, ...] = ()
 
     def show(self, marks: Sequence[tuple[int, str]]) -> None:
         """Show the newest of these (step, words)."""
         low, high = self.ax.get_ylim()
         left, right = self.ax.get_xlim()
+        shown = (low, high, left, right, *marks)
+        if shown == self.shown:
+            return
+        self.shown = shown
         self.lines.set_segments([[(step, low), (step, high)] for step, _ in marks])
         newest = list(marks)[-MARKS:]
         for row, text in enumerate(self.texts):
@@ -294,8 +299,9 @@ def zigzag(curve: Curve) -> Curve:
 
 
 def draw(line: Line2D, curve: Curve) -> None:
-    """Put a curve into a line."""
-    line.set_data(curve.x, curve.y)
+    """Put a curve into a line; an empty one that stays empty is not drawn anew."""
+    if len(curve.x) or len(line.get_xdata()):  # type: ignore[arg-type]
+        line.set_data(curve.x, curve.y)
 
 
 def log_note(ax: Axes) -> str:

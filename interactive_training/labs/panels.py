@@ -244,9 +244,15 @@ class Panels:
         self.loss = LiveFigure(figures[0], height=height, label="loss per sample by step")
         self.seen = LiveFigure(figures[1], height=LOWER, label="what the network answers")
         self.gradient = LiveFigure(figures[2], height=LOWER, label="gradient norm by step")
+        self.task = run.task
         self.shadow = None if run.task.is_surface else Shadow(run)
         self.ghost_shadow = None if run.task.is_surface else Shadow(run)
         self._gradient_due = 0.0
+
+    def fit(self, run: Run) -> bool:
+        """Whether these are the pictures for `run`: of its task, and of its precision."""
+        half = run.in_force.amp == "float16"
+        return self.task is run.task and self.pictures.half == half
 
     @property
     def figures(self) -> tuple[LiveFigure, LiveFigure, LiveFigure]:
@@ -273,11 +279,9 @@ class Panels:
         self.gradient.update()
 
     def show_answers(self, session: Session) -> None:
-        """Ask the network, and the ghost's."""
+        """Ask the network."""
         if self.shadow is not None:
             self.shadow.follow(session.run)
-            if session.ghost is not None and self.ghost_shadow is not None:
-                self.ghost_shadow.follow(session.ghost)
         with self.seen.lock:
             self.pictures.answers.show(session.run, self.shadow)
         self.seen.update()

@@ -3,7 +3,7 @@
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets
@@ -94,6 +94,8 @@ class TrainingLab:
         self._watched = False
         self._shown_recipe: Recipe | None = None
         self._shown_refusal = ""
+        self._setup_of: tuple[Task, int] | None = None
+        self._setup: dict[str, Any] = {}
         self._closed = False
         self._drawing = threading.RLock()
         self._due = {"words": 0.0, "answers": 0.0, "top": 0.0}
@@ -324,14 +326,6 @@ class TrainingLab:
     def _reset(self, run: Run | None = None) -> None:
         self.proof, self.guess = None, ""
         self.session.put("reset", run)
-        if run is not None:
-            self._wait_for(lambda: self.session.run is run)
-            self._new_panels()
-
-    def _wait_for(self, done: Callable[[], bool]) -> None:
-        end = time.monotonic() + 2
-        while not done() and time.monotonic() < end:
-            time.sleep(0.005)
 
     def _pin(self) -> None:
         """Keep the present curve on the picture; a third press takes the pins off again."""
@@ -426,7 +420,7 @@ class TrainingLab:
             everything = everything or refused or not self.session.playing
             try:
                 self._pause_unwatched()
-                if (self.run.in_force.amp == "float16") != self.panels.pictures.half:
+                if not self.panels.fit(self.run):
                     self._new_panels()
                     return
                 self.panels.show_curves(self.session, self._marks(), self.pins, self.guess)
@@ -458,8 +452,7 @@ class TrainingLab:
         self.top.show(
             {
                 "question": self.question,
-                "setup": controls.described(self.run.task, self.run.seed),
-                "controls": controls.setup(self.run.task, self.run.seed),
+                **self._described(),
                 "playing": session.playing,
                 "index": self.run.index,
                 "pace": session.pace,
@@ -471,6 +464,17 @@ class TrainingLab:
             again=again,
         )
         self.asked.show(self._question(), again=again)
+
+    def _described(self) -> dict[str, Any]:
+        """The set-up in words and its controls, made anew only for another one."""
+        run = self.run
+        if self._setup_of != (run.task, run.seed):
+            self._setup_of = (run.task, run.seed)
+            self._setup = {
+                "setup": controls.described(run.task, run.seed),
+                "controls": controls.setup(run.task, run.seed),
+            }
+        return self._setup
 
     def _question(self) -> dict[str, Any]:
         if self.ask is None or self.run.index < self.until or self.session.playing:

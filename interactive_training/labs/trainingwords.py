@@ -29,7 +29,7 @@ class Verdict:
 
 
 def judge(session: Session, panels: Panels) -> Verdict:
-    """Score the run and its ghost as the panels' shadows hold them, and look for a pattern."""
+    """Score the run and its ghost through the panels' shadows, and look for a pattern."""
     run = session.run
     if session.error is not None:
         return Verdict(finding=patterns.of_error(session.error, run.recipe))
@@ -41,7 +41,9 @@ def judge(session: Session, panels: Panels) -> Verdict:
     rows = data.validation_inputs, data.validation_targets
     unchanged = None
     if session.ghost is not None and panels.ghost_shadow is not None:
+        panels.ghost_shadow.follow(session.ghost)
         unchanged = panels.ghost_shadow.accuracy(*rows)
+    panels.shadow.follow(run)
     dead = panels.shadow.dead_units(rows[0])
     finding = patterns.of_curve(session.history, run.recipe, run.task.outputs, dead)
     return Verdict(panels.shadow.accuracy(*rows), unchanged, finding)

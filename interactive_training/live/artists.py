@@ -9,7 +9,7 @@ width. Colours are four bytes, red green blue alpha. Lists begin with their leng
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -95,8 +95,8 @@ def line_block(line: Line2D, place: Place) -> list[bytes]:
     """The vertices and the points that carry a marker."""
     # Not get_xydata(): it fails if another thread is between setting x and y. Cut to the common
     # length, such a frame shows one odd picture, and the update that follows heals it.
-    x = _numbers(line.convert_xunits(line.get_xdata()))
-    y = _numbers(line.convert_yunits(line.get_ydata()))
+    x = _plain(line.get_xdata(), line.convert_xunits)
+    y = _plain(line.get_ydata(), line.convert_yunits)
     length = min(len(x), len(y))
     points = np.empty((length, 2))
     points[:, 0] = x[:length]
@@ -232,6 +232,13 @@ def text_block(text: Text, place: Place) -> list[bytes]:
     position = place.fractions([text.get_unitless_position()], text.get_transform())
     letters = b"" if _out_of_sight(text, place) else text.get_text().encode()
     return [position.astype("<f4").tobytes(), struct.pack("<I", len(letters)), padded(letters)]
+
+
+def _plain(values: Any, convert: Callable[[Any], Any]) -> Points:
+    """Return `values` as float64; an array of them has no units that `convert` would know."""
+    if type(values) is np.ndarray and values.dtype == np.float64:
+        return values
+    return _numbers(convert(values))
 
 
 def _numbers(values: Any) -> Points:

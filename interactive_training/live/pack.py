@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from matplotlib.artist import Artist
@@ -70,11 +71,16 @@ def kind_of(artist: Artist) -> Kind:
         raise TypeError(
             "An animated annotation has an arrow, which is not painted: draw it as a line."
         )
+    return _kind_of(type(artist))
+
+
+@cache
+def _kind_of(artist: type[Artist]) -> Kind:
     for known, kind in _KINDS:
-        if isinstance(artist, known) and not isinstance(artist, Quiver | Barbs):
+        if issubclass(artist, known) and not issubclass(artist, Quiver | Barbs):
             return kind
     raise TypeError(
-        f"A {type(artist).__name__} cannot move: make it without animated=True, or use a line, "
+        f"A {artist.__name__} cannot move: make it without animated=True, or use a line, "
         "a scatter, rectangles, an image or a text."
     )
 
@@ -87,6 +93,14 @@ class Item:
     artist: Any  # an artist, or a list of rectangles
     first: Artist
     kind: Kind
+
+    @property
+    def changed(self) -> bool:
+        """Whether matplotlib would draw it anew.
+
+        Of a list of rectangles others may be meant now, and an annotation's `xy` tells nobody.
+        """
+        return self.first.stale or isinstance(self.first, Rectangle | Annotation)
 
 
 def items(figure: Figure) -> list[Item]:
@@ -120,24 +134,39 @@ def _neighbours(one: Artist, other: Rectangle) -> bool:
     )
 
 
+Known = dict[Artist, tuple[Style, bytes]]
+
+
 def pack(
-    figure: Figure, parts: Sequence[Item], renderer: RendererAgg
+    figure: Figure, parts: Sequence[Item], renderer: RendererAgg, known: Known
 ) -> tuple[list[Style], list[bytes]]:
-    """Return the style and the blocks of `parts`."""
+    """Return the style and the block of each of `parts`.
+
+    Parameters: `known` holds what was packed before, and is kept up to date; give an empty one
+    when the figure's size, limits or theme have changed.
+    """
     places: dict[int, Place] = {}
-    styles: list[Style] = []
-    blocks: list[bytes] = []
     axes: list[Axes] = figure.axes
+    packed: list[tuple[Style, bytes]] = []
     for part in parts:
-        place = places.get(part.axes)
-        if place is None:
-            place = places[part.axes] = Place(axes[part.axes], renderer)
-        style = part.kind.style(part.artist)
-        style["axes"] = part.axes
-        style["clip"] = _clipped(part.first)
-        styles.append(style)
-        if part.first.get_visible() and place.ax.get_visible():
-            blocks += part.kind.block(part.artist, place)
-        else:
-            blocks.append(part.kind.nothing)
-    return styles, blocks
+        found = known.get(part.first)
+        if found is None or part.changed:
+            part.first.stale = False  # before it is read: a change from now on is seen next time
+            place = places.get(part.axes)
+            if place is None:
+                place = places[part.axes] = Place(axes[part.axes], renderer)
+            found = known[part.first] = _packed(part, place)
+        packed.append(found)
+    if len(known) > len(parts):  # artists were taken out of the figure
+        for gone in known.keys() - {part.first for part in parts}:
+            del known[gone]
+    return [style for style, _ in packed], [block for _, block in packed]
+
+
+def _packed(part: Item, place: Place) -> tuple[Style, bytes]:
+    style = part.kind.style(part.artist)
+    style["axes"] = part.axes
+    style["clip"] = _clipped(part.first)
+    if not (part.first.get_visible() and place.ax.get_visible()):
+        return style, part.kind.nothing
+    return style, b"".join(part.kind.block(part.artist, place))

@@ -52,7 +52,8 @@ class Picture:
         self._draw = draw
         self._layout = 0
         self._limits: list[tuple[Any, ...]] = []
-        self._known: tuple[Any, ...] = ()
+        self._told: tuple[Any, ...] = ()  # what the browser has of all but the frame
+        self._packed: pack.Known = {}
 
     def show_on(self, page: Page) -> None:
         """Take the size and the theme of `page` from now on."""
@@ -67,13 +68,14 @@ class Picture:
         if self.stale or background.limits(self.figure) != self._limits:
             png = self._background()
         found = pack.items(self.figure)
-        styles, blocks = pack.pack(self.figure, found, self._canvas.get_renderer())
+        renderer = self._canvas.get_renderer()
+        styles, blocks = pack.pack(self.figure, found, renderer, self._packed)
         artists = [item.first for item in found]
         dragged = [{"id": i, **handle.described(artists)} for i, handle in enumerate(handles)]
-        known = (self._layout, styles, dragged, clicks)
+        telling = (self._layout, styles, dragged, clicks)
         scene = None
-        if known != self._known:
-            self._known = known
+        if telling != self._told:
+            self._told = telling
             self.version += 1
             scene = self._scene(styles, dragged, clicks)
         return Parts(png, scene, b"".join(blocks))
@@ -90,6 +92,7 @@ class Picture:
         if self.page is not None:  # back to the page's size, colours and places of the axes
             self._dress(self.page)
             self.figure.draw_without_rendering()
+            self._packed.clear()
         return png
 
     def _background(self) -> bytes:
@@ -97,6 +100,7 @@ class Picture:
         self._dress(self.page)
         png = background.draw(self._canvas)
         self._limits = background.limits(self.figure)
+        self._packed.clear()
         self._layout += 1
         self.stale = False
         return png
