@@ -255,10 +255,12 @@ def resident() -> float:
 
 def frame_costs() -> dict[str, Any]:
     """CPU milliseconds and bytes of a screen update, ours and ipympl's."""
+    import torch
     from live_yardstick import IpymplFigure, lab_with
 
     from interactive_training.live import LiveFigure
 
+    torch.set_num_threads(1)  # as the lab's worker does for a small network
     now = [0.0]
     IpymplFigure.widths = WIDTHS
     ours = lab_with(partial(LiveFigure, clock=lambda: now[0]))

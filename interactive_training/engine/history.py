@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 COLUMNS = ("loss", "per_sample", "average", "lr", "grad_norm", "clipped_norm", "amp_scale")
 AVERAGED = 20  # micro-batches in the "average" column
-POINTS = 512  # at most, of a column that is drawn
+POINTS = 192  # at most, of a column that is drawn: every two or three pixels
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,11 @@ class Envelope:
     and the width doubles. NaN leaves a gap only where a bucket holds nothing else.
     """
 
-    MERGES = (np.fmin, np.fmax, np.add, np.add)
-
     def __init__(self) -> None:
         self.width = 1
         self.taken = 0  # values
-        self.buckets = [np.empty(0)] * 4  # least, greatest, sum and number of the known values
+        self.least = np.empty((2, 0))  # of the values, and of their negatives
+        self.sums = np.empty((2, 0))  # of the known values, and their number
 
     def extend(self, values: Floats) -> None:
         """Take in more values."""
@@ -52,30 +51,31 @@ class Envelope:
             return
         begun = self.taken % self.width  # values in the last bucket, where it is not full
         self.taken += len(values)
-        starts = np.arange(-begun, len(values), self.width).clip(min=0)
+        starts = np.arange(-begun, len(values), self.width)
+        starts[0] = 0
         known = ~np.isnan(values)
-        parts = values, values, np.where(known, values, 0.0), known.astype(float)
-        for i, (merge, part) in enumerate(zip(self.MERGES, parts, strict=True)):
-            old, new = self.buckets[i], merge.reduceat(part, starts)
-            if begun:
-                new[0] = merge(old[-1], new[0])
-                old = old[:-1]
-            self.buckets[i] = np.append(old, new)
-        while len(self.buckets[0]) > POINTS:
-            pairs = np.arange(0, len(self.buckets[0]), 2)
-            self.buckets = [
-                merge.reduceat(bucket, pairs)
-                for merge, bucket in zip(self.MERGES, self.buckets, strict=True)
-            ]
+        least = np.fmin.reduceat([values, -values], starts, axis=1)
+        sums = np.add.reduceat([np.where(known, values, 0.0), known], starts, axis=1)
+        if begun:
+            least[:, 0] = np.fmin(least[:, 0], self.least[:, -1])
+            sums[:, 0] += self.sums[:, -1]
+        kept = slice(None, -1) if begun else slice(None)
+        self.least = np.concatenate((self.least[:, kept], least), axis=1)
+        self.sums = np.concatenate((self.sums[:, kept], sums), axis=1)
+        while self.least.shape[1] > POINTS:
+            pairs = np.arange(0, self.least.shape[1], 2)
+            self.least = np.fmin.reduceat(self.least, pairs, axis=1)
+            self.sums = np.add.reduceat(self.sums, pairs, axis=1)
             self.width *= 2
 
     def reduced(self, first: int) -> Reduced:
         """The buckets as arrays; `first` is the step of the first value."""
-        low, high, total, count = self.buckets
+        low, negative = self.least
+        total, count = self.sums
         begins = self.width * np.arange(len(low), dtype=float)
         ends = np.minimum(begins + self.width, self.taken)
         mean = np.divide(total, count, np.full(len(low), nan), where=count > 0)
-        return Reduced(first + (begins + ends - 1) / 2, low, mean, high)
+        return Reduced(first + (begins + ends - 1) / 2, low, mean, -negative)
 
 
 class History:
@@ -138,9 +138,13 @@ class History:
         return self.columns[name][-1] if len(self) else nan
 
     def reduced(self, name: str) -> Reduced:
-        """A column for drawing, in at most 512 points."""
+        """A column for drawing, in at most 192 points."""
+        values = self.columns[name]
+        if len(values) <= POINTS:  # every value is a point
+            each = np.array(values)
+            return Reduced(self.first + np.arange(len(each), dtype=float), each, each, each)
         envelope = self._envelopes[name]
-        envelope.extend(np.array(self.columns[name][envelope.taken :]))
+        envelope.extend(np.array(values[envelope.taken :]))
         return envelope.reduced(self.first)
 
     def until(self, index: int) -> "History":

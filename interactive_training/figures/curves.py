@@ -292,7 +292,8 @@ def spread(heights: Sequence[float], gap: float) -> list[float]:
 
 def zigzag(curve: Curve) -> Curve:
     """A curve through the extremes of every point, so that no spike is lost."""
-    if curve.low is None or curve.high is None or np.array_equal(curve.low, curve.high):
+    same = curve.low is curve.high  # every point is one step
+    if same or curve.low is None or curve.high is None or np.array_equal(curve.low, curve.high):
         return curve if curve.low is None else Curve(curve.x, curve.low)
     ends = np.column_stack((curve.low, curve.high)).ravel()
     return Curve(np.repeat(curve.x, 2), ends)

@@ -26,25 +26,14 @@ from interactive_training.probes.shadow import Shadow
 
 UNSEEN = 24  # digits shown
 UPPER, LOWER, LARGE = 200, 140, 480  # pixels
-POINTS, FEW_POINTS = 200, 100  # of a line in the wide picture and in a narrow one: a pixel or two
 GRADIENT_EVERY = 0.1  # seconds while training
 Marks = Sequence[tuple[int, str]]
 
 
-def curve(history: History, column: str, points: int = POINTS) -> Curve:
-    """A column of a history as a line of at most so many points to draw."""
+def curve(history: History, column: str) -> Curve:
+    """A column of a history as a line to draw."""
     reduced = history.reduced(column)
-    every = max(1, -(-len(reduced.x) // points))
-    if every == 1:
-        return Curve(reduced.x, reduced.mean, reduced.low, reduced.high)
-    starts = np.arange(0, len(reduced.x), every)
-    counts = np.diff(starts, append=len(reduced.x))
-    return Curve(
-        np.add.reduceat(reduced.x, starts) / counts,
-        np.add.reduceat(reduced.mean, starts) / counts,
-        np.fmin.reduceat(reduced.low, starts),
-        np.fmax.reduceat(reduced.high, starts),
-    )
+    return Curve(reduced.x, reduced.mean, reduced.low, reduced.high)
 
 
 class Answers(Protocol):
@@ -199,9 +188,9 @@ class Pictures:
         clips = session.run.in_force.clip != "none" and "clip" in session.run.in_force.stages
         ghost = session.ghost_history
         self.gradient.show(
-            curve(session.history, "grad_norm", FEW_POINTS),
-            clipped=curve(session.history, "clipped_norm", FEW_POINTS) if clips else None,
-            ghost=curve(ghost, "grad_norm", FEW_POINTS) if ghost is not None else None,
+            curve(session.history, "grad_norm"),
+            clipped=curve(session.history, "clipped_norm") if clips else None,
+            ghost=curve(ghost, "grad_norm") if ghost is not None else None,
             marks=marks,
         )
 

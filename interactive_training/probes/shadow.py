@@ -17,14 +17,15 @@ class Shadow:
 
     def __init__(self, run: Run) -> None:
         self.model = copy.deepcopy(run.model).eval().requires_grad_(False)
-        for parameter in self.model.parameters():
+        self._mine = list(self.model.parameters())
+        for parameter in self._mine:
             parameter.grad = None
         self.device = run.device
 
     @torch.no_grad()
     def follow(self, run: Run) -> None:
         """Take over the weights and buffers that the run has now."""
-        torch._foreach_copy_(list(self.model.parameters()), list(run.model.parameters()))
+        torch._foreach_copy_(self._mine, list(run.model.parameters()))
         for mine, theirs in zip(self.model.buffers(), run.model.buffers(), strict=True):
             mine.copy_(theirs)
 

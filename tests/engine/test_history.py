@@ -1,4 +1,4 @@
-"""Columns of what happened: nothing is lost, and a drawing never gets more than 512 points."""
+"""Columns of what happened: nothing is lost, and a drawing never gets more than 192 points."""
 
 from __future__ import annotations
 
