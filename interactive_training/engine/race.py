@@ -14,11 +14,14 @@ from interactive_training.engine.loop import train
 from interactive_training.engine.paths import Floats, Path
 from interactive_training.engine.recipe import Recipe
 from interactive_training.engine.run import Run
+from interactive_training.engine.slices import Slice, network_slice
 from interactive_training.engine.surfaces import SURFACES, Landscape, Point, Surface
 from interactive_training.engine.task import Task
 
+NETWORK = "network slice"  # a surface in the menu, though no task
 LANES = ("you", "twin", "third")
 SCALE = Field("scale", 1.0, low=0, open_low=True, high=1e6)
+SEED = Field("seed", 0, int, low=0, high=2**31)
 STEPS = Field("steps", 30, int, low=1, high=2000)
 PATIENCE = 0.4  # seconds that one path may take
 OWN_BOX = ((-4.2, 4.2), (-3.0, 3.0))
@@ -38,7 +41,10 @@ class Racer:
 
 @dataclass(frozen=True)
 class Ground:
-    """The surface of a race: a row of SURFACES with its options, or the learner's own function."""
+    """The surface of a race: a row of SURFACES with its options, or the learner's own function.
+
+    `function` is the surface as it lies there, `walked` as the racers see it, with its noise.
+    """
 
     row: Landscape
     name: str = "own"
@@ -47,22 +53,66 @@ class Ground:
     @classmethod
     def named(cls, name: str, **options: float) -> "Ground":
         """A built-in surface. Raises TaskError for an unknown name or a bad option."""
+        if name == NETWORK:
+            return cls.of_slice(network_slice(), name, **options)
         Task.named(name, **options)
         if name not in SURFACES:
             raise TaskError(f"{name!r} is no surface; choose one of {', '.join(SURFACES)}.")
         return cls(SURFACES[name], name, dict(options))
 
     @classmethod
-    def own(cls, function: Surface, start: Point, box: tuple[Point, Point] | None) -> "Ground":
-        """The learner's function, shown over `box`. Raises TaskError when it cannot be walked."""
+    def own(
+        cls, function: Surface, start: Point, box: tuple[Point, Point] | None, **options: float
+    ) -> "Ground":
+        """The learner's function, shown over `box`; as an option it takes `noise`.
+
+        Raises TaskError when it cannot be walked from `start`.
+        """
         Task.surface(function, start)
         made = Landscape(function, start, 0.1, 50, box or OWN_BOX, (), "your function", "")
-        return cls(made)
+        made.shaped("your function", options)
+        return cls(made, options=options)
+
+    @classmethod
+    def of_slice(cls, slice: Slice, name: str = "slice", **options: float) -> "Ground":
+        """A slice through a trained network, which takes `noise` as an option."""
+        (left, right), (bottom, top) = slice.box
+        x, y = slice.lowest
+        inside = left <= x <= right and bottom <= y <= top
+        row = Landscape(
+            slice.function,
+            slice.start,
+            slice.lr,
+            60,
+            slice.box,
+            (slice.lowest,) if inside else (),
+            "two weights of a trained network",
+            "Two weights move, all others are held: a network could also go around.",
+            lowest=slice.height,
+        )
+        row.shaped(name, options)
+        return cls(row, name, options)
 
     @property
     def function(self) -> Surface:
         """The surface itself."""
+        still = {name: value for name, value in self.options.items() if name != "noise"}
+        return self.row.shaped(self.name, still)
+
+    @property
+    def walked(self) -> Surface:
+        """The surface that the racers see."""
         return self.row.shaped(self.name, self.options)
+
+    @property
+    def noise(self) -> float:
+        """The standard deviation of the error in each part of every gradient."""
+        return float(self.options.get("noise", 0.0))
+
+    @property
+    def is_task(self) -> bool:
+        """Whether it is one of SURFACES, which are tasks by name, and not made here."""
+        return self.name in SURFACES
 
     @property
     def is_quadratic(self) -> bool:
@@ -79,21 +129,26 @@ class Ground:
                 f"start ({start[0]:g}, {start[1]:g}) lies off the picture; choose w0 from "
                 f"{left:g} to {right:g} and w1 from {bottom:g} to {top:g}."
             )
-        if self.name == "own":
+        if not self.is_task:
             Task.surface(self.function, start)
 
 
 @dataclass(frozen=True)
 class Race:
-    """A start, a number of steps and the racers, the learner's first."""
+    """A start, a number of steps and the racers, the learner's first.
+
+    `seed` is where the noise of the ground begins, the same for every racer.
+    """
 
     ground: Ground
     start: Point
     steps: int
     racers: tuple[Racer, ...]
+    seed: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", STEPS.check(self.steps))
+        object.__setattr__(self, "seed", SEED.check(self.seed))
         if not 1 <= len(self.racers) <= len(LANES):
             raise RecipeError(f"a race has 1 to {len(LANES)} racers; take one out.")
         # Schedules end where the path ends.
@@ -115,26 +170,32 @@ class Race:
         return replace(self, racers=(*self.racers[:lane], new, *self.racers[lane + 1 :]))
 
     def run(self) -> list[Path]:
-        """The path of every racer, each of `steps` steps of the package's training loop."""
-        function = self.ground.function
-        return [
+        """The path of every racer, each of `steps` steps of the package's training loop.
+
+        With noise the heights are still those of the surface itself.
+        """
+        found = [
             paths.path(
-                function,
+                self.ground.walked,
                 self.start,
                 racer.recipe,
                 self.steps,
                 scale=racer.scale,
+                seed=self.seed,
                 seconds=PATIENCE,
             )
             for racer in self.racers
         ]
+        if self.ground.noise:
+            found = [paths.on_the_surface(self.ground.function, path) for path in found]
+        return found
 
     def task(self, lane: int = 0) -> Task:
         """The task of one racer, for a Run of it or its source."""
         racer = self.racers[lane]
-        if racer.scale == 1 and self.start == self.ground.row.start and self.ground.name != "own":
+        if racer.scale == 1 and self.start == self.ground.row.start and self.ground.is_task:
             return Task.named(self.ground.name, **self.ground.options)
-        return Task.surface(paths.scaled(self.ground.function, racer.scale), self.start)
+        return Task.surface(paths.scaled(self.ground.walked, racer.scale), self.start)
 
     def cloud(self) -> Floats:
         """Where 1,000 starts spread over the picture are after the learner's steps, (1000, 2)."""
@@ -142,8 +203,14 @@ class Race:
         spread = torch.quasirandom.SobolEngine(2).draw(WALKERS).double().numpy()
         starts = box[:, 0] + spread * (box[:, 1] - box[:, 0])
         racer = self.racers[0]
-        function = self.ground.function
-        return paths.cloud(function, starts, racer.recipe, self.steps, scale=racer.scale)
+        return paths.cloud(
+            self.ground.walked,
+            starts,
+            racer.recipe,
+            self.steps,
+            scale=racer.scale,
+            seed=self.seed,
+        )
 
 
 @dataclass(frozen=True)
