@@ -10,8 +10,9 @@ import torch
 from interactive_training.engine import paths
 from interactive_training.engine.choices import Field
 from interactive_training.engine.errors import RecipeError, TaskError
-from interactive_training.engine.loop import train
+from interactive_training.engine.loop import train, walk
 from interactive_training.engine.paths import Floats, Path
+from interactive_training.engine.randomness import apart
 from interactive_training.engine.recipe import Recipe
 from interactive_training.engine.run import Run
 from interactive_training.engine.slices import Slice, network_slice
@@ -74,7 +75,7 @@ class Ground:
         return cls(made, options=options)
 
     @classmethod
-    def of_slice(cls, slice: Slice, name: str = "slice", **options: float) -> "Ground":
+    def of_slice(cls, slice: Slice, name: str = "slice", /, **options: float) -> "Ground":
         """A slice through a trained network, which takes `noise` as an option."""
         (left, right), (bottom, top) = slice.box
         x, y = slice.lowest
@@ -92,6 +93,12 @@ class Ground:
         )
         row.shaped(name, options)
         return cls(row, name, options)
+
+    def shaped(self, **options: float) -> "Ground":
+        """The same ground with other options; raises TaskError for a bad one."""
+        made = replace(self, options={**self.options, **options})
+        self.row.shaped(self.name, made.options)
+        return made
 
     @property
     def function(self) -> Surface:
@@ -197,13 +204,13 @@ class Race:
             return Task.named(self.ground.name, **self.ground.options)
         return Task.surface(paths.scaled(self.ground.walked, racer.scale), self.start)
 
-    def cloud(self) -> Floats:
-        """Where 1,000 starts spread over the picture are after the learner's steps, (1000, 2)."""
+    def cloud(self) -> tuple[Floats, Floats]:
+        """1,000 starts spread over the picture, and where each is after the learner's steps."""
         box = np.array(self.ground.row.box)
         spread = torch.quasirandom.SobolEngine(2).draw(WALKERS).double().numpy()
         starts = box[:, 0] + spread * (box[:, 1] - box[:, 0])
         racer = self.racers[0]
-        return paths.cloud(
+        ends = paths.cloud(
             self.ground.walked,
             starts,
             racer.recipe,
@@ -211,17 +218,22 @@ class Race:
             scale=racer.scale,
             seed=self.seed,
         )
+        return starts, ends
 
 
 @dataclass(frozen=True)
 class Moment:
-    """What an optimizer holds at one step: where it is, its gradient, its memory, its move."""
+    """What an optimizer holds at one step: where it is, its gradient, its memory, its move.
+
+    `gradient` is as backward leaves it, `clipped` what clipping made of it.
+    """
 
     at: Point
     gradient: Point
     step: Point
-    momentum: Point | None
-    squares: Point | None
+    momentum: Point | None = None
+    squares: Point | None = None
+    clipped: Point | None = None
 
 
 MOMENTA = ("momentum_buffer", "exp_avg")
@@ -231,34 +243,37 @@ SQUARES = ("exp_avg_sq", "square_avg", "sum")
 def moment(race: Race, index: int, lane: int = 0) -> Moment:
     """The step from point `index` of a racer's path, with what the optimizer used for it."""
     racer = race.racers[lane]
-    function = paths.scaled(race.ground.function, racer.scale)
-    run = Run(Task.surface(function, race.start), racer.recipe)
+    function = paths.scaled(race.ground.walked, racer.scale)
+    run = Run(Task.surface(function, race.start), racer.recipe, seed=race.seed)
     for _ in train(run, index, record=False):
         pass
     weights: Any = run.model.w
     before = weights.detach().clone()
-    for _ in train(run, 1, record=False):
-        pass
+    gradients = {}
+    for line in walk(run):
+        if line in ("backward", "clip") and weights.grad is not None:
+            gradients[line] = _pair(weights.grad)
     held = run.optimizer.state.get(weights, {})
 
     def kept(names: tuple[str, ...]) -> Point | None:
         found = next((held[name] for name in names if held.get(name) is not None), None)
         return None if found is None else _pair(found)
 
-    gradient = torch.zeros(2) if weights.grad is None else weights.grad
     return Moment(
         _pair(before),
-        _pair(gradient),
+        gradients.get("backward", (0.0, 0.0)),
         _pair(weights.detach() - before),
         kept(MOMENTA),
         kept(SQUARES),
+        gradients.get("clip") if racer.recipe.clip != "none" else None,
     )
 
 
 def slope(function: Surface, point: Point) -> tuple[float, Point]:
     """The height and the gradient at a point, which is all that an optimizer is told."""
     w = torch.tensor(point, dtype=torch.float64, requires_grad=True)
-    height = function(w)
+    with apart():
+        height = function(w)
     (gradient,) = torch.autograd.grad(height, w)
     return float(height.detach()), _pair(gradient)
 

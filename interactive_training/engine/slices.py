@@ -37,7 +37,8 @@ class Slice:
         """The part to show: around the trained weights, with 0 on the picture."""
         x, y = (round(part, 1) for part in self.trained)
         half = ROOM * max(1.0, abs(x), abs(y))
-        return (x - 1.4 * half, x + 1.4 * half), (y - half, y + half)
+        left, right = round(x - 1.4 * half, 2), round(x + 1.4 * half, 2)
+        return (left, right), (round(y - half, 2), round(y + half, 2))
 
     @property
     def lr(self) -> float:
@@ -70,7 +71,7 @@ def slice_through(run: Run, first: Weight, second: Weight) -> Slice:
     inputs = inputs.double() if inputs.is_floating_point() else inputs
     targets = targets.double() if targets.is_floating_point() else targets
     loss_fn = run.mean_loss_fn
-    weights = dict(model.named_parameters())
+    weights: dict[str, torch.Tensor] = dict(model.named_parameters())
     trained, unit = [], []
     for name, place in (first, second):
         if name not in weights or not 0 <= place < prod(weights[name].shape):

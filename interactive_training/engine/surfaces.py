@@ -13,7 +13,8 @@ import torch
 
 from interactive_training.engine.choices import Field
 from interactive_training.engine.errors import RecipeError, TaskError
-from interactive_training.engine.noise import Surface, noisy
+from interactive_training.engine.noise import Surface as Surface
+from interactive_training.engine.noise import noisy
 
 Point = tuple[float, float]
 OPTIONS: Mapping[str, Field] = {

@@ -18,7 +18,8 @@ LEVELS = 12
 THINNED_AFTER = 40  # steps from which on not every one has a dot
 ARROW = 9  # pixels
 LANES = ("you", "twin", "third")
-ARROWS = {"gradient": "text", "momentum": "third", "step": "you"}
+ARROWS = {"gradient": "text", "clipped": "fourth", "momentum": "third", "step": "you"}
+APART = 0.04  # of the picture: a path nearer than that to another has no name of its own
 
 
 class Track(NamedTuple):
@@ -47,6 +48,9 @@ class SurfaceMap:
         self.contours: list[PathCollection] = []
         self.hidden = False
         empty: Floats = np.empty((0, 2))
+        self.ways = LineCollection([], linewidths=0.7, alpha=0.3, zorder=1.9, animated=animated)
+        ax.add_collection(self.ways, autolim=False)
+        style.role(self.ways, "text")
         self.cloud = ax.scatter([], [], s=5, linewidths=0, alpha=0.7, zorder=2, animated=animated)
         style.role(self.cloud, "text")
         (self.ghost,) = ax.plot(*empty.T, animated=animated)
@@ -87,12 +91,18 @@ class SurfaceMap:
         ax.add_collection(self.squares, autolim=False)
         self.squares.set_facecolor("none")
         style.role(self.squares, "third")
+        self.limit = PolyCollection([], linewidths=1.2, zorder=4.5, animated=animated)
+        ax.add_collection(self.limit, autolim=False)
+        self.limit.set_facecolor("none")
+        self.limit.set_linestyle([(0, (2, 2))])
+        style.role(self.limit, "muted")
         (self.trail,) = ax.plot([], [], zorder=4, animated=animated)
         style.lane(self.trail, "fourth").set(markevery=None, markersize=5)
         (self.start,) = ax.plot([0], [0], linestyle="", zorder=6, animated=animated)
         self.start.set(marker="o", markersize=14, markeredgewidth=2, markerfacecolor="none")
         style.role(self.start, "text").set_clip_on(False)
         self.hint = self._label("text", animated)
+        self.before = self._label("muted", animated)
 
     def _label(self, role: str, animated: bool) -> Text:
         """A word on the picture, next to what it names."""
@@ -138,20 +148,37 @@ class SurfaceMap:
         tracks: Mapping[str, Track],
         *,
         ghost: Track = NOWHERE,
-        cloud: Floats | None = None,
+        cloud: tuple[Floats, Floats] | None = None,
         trail: Floats | None = None,
         hint: str = "",
     ) -> None:
-        """Draw the paths by lane, the one before, a cloud of ends and a path taken by hand."""
+        """Draw the paths by lane, the one before, and a path taken by hand.
+
+        `cloud` holds the starts and ends of many runs, each (N, 2), which are joined by lines.
+        """
         self.start.set_data([start[0]], [start[1]])
         draw = self._within(ghost)
         self.ghost.set_data(draw[:, 0], draw[:, 1])
+        self._name_ghost(draw, self._within(tracks.get("you", NOWHERE)))
         for lane in LANES:
             self._show_lane(lane, tracks.get(lane, NOWHERE))
-        self.cloud.set_offsets(np.empty((0, 2)) if cloud is None else cloud)
+        self.cloud.set_offsets(np.empty((0, 2)) if cloud is None else cloud[1])
+        self.ways.set_segments([] if cloud is None else list(np.stack(cloud, 1)))
         walked = np.empty((0, 2)) if trail is None else trail
         self.trail.set_data(walked[:, 0], walked[:, 1])
         self._place(self.hint, start, hint, (14, -4))
+
+    def _name_ghost(self, ghost: Floats, you: Floats) -> None:
+        """Call the path before "before", where it lies farthest from the one now."""
+        words, at = "", np.zeros(2)
+        if len(ghost) > 1 and len(you):
+            low, high = np.transpose([self.ax.get_xlim(), self.ax.get_ylim()])
+            there, here = ((p[:: 1 + len(p) // 100] - low) / (high - low) for p in (ghost, you))
+            gaps = np.hypot(*(there[:, None] - here[None]).T).min(0)
+            farthest = int(np.argmax(gaps))
+            if gaps[farthest] > APART:
+                words, at = "before", low + there[farthest] * (high - low)
+        self._place(self.before, at, words, (8, 6))
 
     def _show_lane(self, lane: str, track: Track) -> None:
         points = self._within(track)
@@ -174,9 +201,11 @@ class SurfaceMap:
         at: tuple[float, float] | None,
         arrows: Mapping[str, Floats],
         squares: Floats | None = None,
+        limit: tuple[str, float] | None = None,
     ) -> None:
         """Draw arrows from a point: vectors by name, see ARROWS; `squares` are the sides of a box.
 
+        `limit` is what clipping leaves of a gradient: ("norm", radius) or ("value", half a side).
         Lengths are shares of the picture, so that a long gradient stays a picture; the direction
         is true.
         """
@@ -195,6 +224,13 @@ class SurfaceMap:
             (a, b), (x, y) = squares, at
             corners = [[(x - a, y - b), (x + a, y - b), (x + a, y + b), (x - a, y + b)]]
         self.squares.set_verts(corners)
+        outline = []
+        if at is not None and limit is not None:
+            corner = 4 if limit[0] == "value" else 48
+            turn = (np.arange(corner) + 0.5) * 2 * np.pi / corner
+            reach = limit[1] * (2**0.5 if limit[0] == "value" else 1.0)
+            outline = [np.array(at) + reach * np.column_stack((np.cos(turn), np.sin(turn)))]
+        self.limit.set_verts(outline)
 
     def _within(self, track: Track) -> Floats:
         """The points of a track, cut where it leaves the frame for good."""

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from interactive_training.engine.paths import Floats, Path
+from interactive_training.engine.randomness import apart
 from interactive_training.engine.recipe import Recipe
 from interactive_training.engine.surfaces import Point, Surface
 
@@ -51,7 +52,8 @@ def curvature(function: Surface, point: Point) -> Curvature | None:
     """The curvature of a surface at a point, or None where it has none that is finite."""
     at = torch.tensor(point, dtype=torch.float64)
     try:
-        found = torch.autograd.functional.hessian(function, at)
+        with apart():
+            found = torch.autograd.functional.hessian(function, at)
         matrix = found.double().numpy()
     except Exception:
         return None

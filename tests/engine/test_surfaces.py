@@ -178,7 +178,7 @@ def test_options_of_a_bowl() -> None:
     for name, options, words in (
         ("bowl", {"condition": 0.5}, "condition is 0.5; choose a number of 1 or more"),
         ("bowl", {"bend": 1}, "'bend' is no option of bowl"),
-        ("saddle", {"angle": 1}, "saddle takes no options"),
+        ("saddle", {"angle": 1}, "'angle' is no option of saddle; it takes noise"),
     ):
         with pytest.raises(TaskError, match=words):
             Task.named(name, **options)

@@ -15,6 +15,7 @@ import torch
 
 from interactive_training import Recipe, RecipeError, Run, TaskError, train
 from interactive_training.labs import BowlLab
+from interactive_training.labs.bowlstate import lane_of
 from interactive_training.labs.latest import Latest
 from tests.labs.conftest import widgets
 
@@ -147,7 +148,7 @@ def test_a_race_of_three_and_its_sources(make: Make) -> None:
     with pytest.raises(RecipeError, match="1 to 3 racers"):
         lab.add()
     for lane, path in zip(("you", "twin", "third"), lab.paths, strict=True):
-        number = lab._lane(lane)
+        number = lane_of(lab.race, lane)
         run = Run(lab.race.task(number), lab.race.racers[number].recipe)
         for _ in train(run, 30, record=False):
             pass
@@ -196,7 +197,7 @@ def test_bad_values_are_said_and_the_path_kept(make: Make) -> None:
 def test_own_functions(make: Make) -> None:
     lab = make(lambda w: (w[0] - 1) ** 2 + 3 * w[1] ** 2, start=(-1, 1))
     assert lab.paths[0].points[-1] == pytest.approx([1, 0], abs=1e-3)
-    assert "edge 0.333" in said(lab)
+    assert "lr x sharpness 0.6, edge 2." in said(lab)
 
     def breaks(w: torch.Tensor) -> torch.Tensor:
         if w[0] < 0:
@@ -237,7 +238,7 @@ def test_surfaces_and_their_shape(make: Make) -> None:
     hear(lab, "setup", name="condition", value=10)
     assert lab.race.racers[0].recipe.lr == pytest.approx(0.05)  # as near to its edge as before
     hear(lab, "setup", name="surface", value="rosenbrock")
-    assert "edge 0.002" in said(lab)
+    assert "edge 2." in said(lab)
     hear(lab, "setup", name="steps", value=100)
     assert lab.paths[0].taken == 100
     with pytest.raises(TaskError, match="did you mean"):
