@@ -18,6 +18,7 @@ FLOOR, CEILING = 1e-10, 1e4
 HEIGHTS = {FLOOR: "below", 1e-8: "1e-08", 1e-4: "1e-04", 1.0: "1", CEILING: "1e+04"}
 SHADES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0)
 EVEN = 1 + 1e-6  # a factor of exactly 1 may be rounded upward
+EDGE = 0.14  # of the map's width: nearer to the left edge a name begins there
 THIN = 0.1  # of the map's height: a region narrower than that has its name beside it
 
 
@@ -186,6 +187,8 @@ class FateChart:
             at = columns[-1] if len(columns) else 0
             column = at + len(lr) // 50 + 1
             across, name = "left", f"\u2190 {name}" if len(lr) / 4 < at < 3 * len(lr) / 4 else ""
+        elif column < EDGE * len(lr):
+            column, across = len(lr) // 60, "left"
         column = min(column, len(lr) - 1)
         text = self.ax.text(
             lr[column], momentum[row], name, va="center", fontsize=style.TICK_SIZE, clip_on=True

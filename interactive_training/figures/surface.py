@@ -19,14 +19,23 @@ THINNED_AFTER = 40  # steps from which on not every one has a dot
 ARROW = 9  # pixels
 LANES = ("you", "twin", "third")
 ARROWS = {"gradient": "text", "clipped": "fourth", "momentum": "third", "step": "you"}
-APART = 0.04  # of the picture: a path nearer than that to another has no name of its own
+# Where on an arrow its name stands, and how far beside it: two may point the same way.
+BESIDE = {
+    "gradient": (1.0, (-8, 4)),
+    "clipped": (0.45, (10, -8)),
+    "momentum": (0.45, (10, -8)),
+    "step": (1.0, (-8, 6)),
+}
+LETTER = 6.6  # pixels, about
+APART = 0.012  # of the picture: a path nearer than that to another has no name of its own
 
 
 class Track(NamedTuple):
-    """A path to draw, shape (n, 2), and the step at which it leaves the picture, if it does."""
+    """A path to draw, shape (n, 2), the step at which it leaves the picture, and its name."""
 
     points: Floats
     leaves: int | None = None
+    name: str = ""
 
 
 NOWHERE = Track(np.empty((0, 2)))
@@ -48,7 +57,7 @@ class SurfaceMap:
         self.contours: list[PathCollection] = []
         self.hidden = False
         empty: Floats = np.empty((0, 2))
-        self.ways = LineCollection([], linewidths=0.7, alpha=0.3, zorder=1.9, animated=animated)
+        self.ways = LineCollection([], linewidths=0.6, alpha=0.18, zorder=1.9, animated=animated)
         ax.add_collection(self.ways, autolim=False)
         style.role(self.ways, "text")
         self.cloud = ax.scatter([], [], s=5, linewidths=0, alpha=0.7, zorder=2, animated=animated)
@@ -159,42 +168,47 @@ class SurfaceMap:
         self.start.set_data([start[0]], [start[1]])
         draw = self._within(ghost)
         self.ghost.set_data(draw[:, 0], draw[:, 1])
-        self._name_ghost(draw, self._within(tracks.get("you", NOWHERE)))
+        drawn = {lane: self._within(tracks.get(lane, NOWHERE)) for lane in LANES}
+        self._name(self.before, "before", draw, [drawn["you"]])
         for lane in LANES:
-            self._show_lane(lane, tracks.get(lane, NOWHERE))
+            track = tracks.get(lane, NOWHERE)
+            self._show_lane(lane, drawn[lane], track.leaves is not None)
+            if track.leaves is None:
+                others = [points for other, points in drawn.items() if other != lane]
+                self._name(self.labels[lane], track.name, drawn[lane], others)
+            else:
+                words = f"{track.name} leaves the picture at step {track.leaves}".strip()
+                self._place(self.labels[lane], drawn[lane][-1], words, (10, 14))
         self.cloud.set_offsets(np.empty((0, 2)) if cloud is None else cloud[1])
         self.ways.set_segments([] if cloud is None else list(np.stack(cloud, 1)))
         walked = np.empty((0, 2)) if trail is None else trail
         self.trail.set_data(walked[:, 0], walked[:, 1])
         self._place(self.hint, start, hint, (14, -4))
 
-    def _name_ghost(self, ghost: Floats, you: Floats) -> None:
-        """Call the path before "before", where it lies farthest from the one now."""
-        words, at = "", np.zeros(2)
-        if len(ghost) > 1 and len(you):
+    def _name(self, text: Text, words: str, path: Floats, others: Sequence[Floats]) -> None:
+        """Name a path where it lies farthest from the others, unless it lies on one of them."""
+        at, gap = np.zeros(2), 0.0
+        if words and len(path):
             low, high = np.transpose([self.ax.get_xlim(), self.ax.get_ylim()])
-            there, here = ((p[:: 1 + len(p) // 100] - low) / (high - low) for p in (ghost, you))
+            around = [p[:: 1 + len(p) // 100] for p in others if len(p)] or [np.full((1, 2), 1e9)]
+            there, here = (path - low) / (high - low), (np.concatenate(around) - low) / (high - low)
+            there = there[:: 1 + len(there) // 100]
             gaps = np.hypot(*(there[:, None] - here[None]).T).min(0)
-            farthest = int(np.argmax(gaps))
-            if gaps[farthest] > APART:
-                words, at = "before", low + there[farthest] * (high - low)
-        self._place(self.before, at, words, (8, 6))
+            gap = float(gaps.max())
+            at = low + there[int(np.argmax(gaps))] * (high - low)
+        self._place(text, at, words if gap > APART else "", (8, 6))
 
-    def _show_lane(self, lane: str, track: Track) -> None:
-        points = self._within(track)
+    def _show_lane(self, lane: str, points: Floats, gone: bool) -> None:
         every = max(1, -(-len(points) // THINNED_AFTER))
-        last = points[-1:] if track.leaves is None else points[:0]
         for line, data in (
             (self.halos[lane], points),
             (self.paths[lane], points),
             (self.dots[lane], points[1:-1:every]),
-            (self.ends[lane], last),
+            (self.ends[lane], points[:0] if gone else points[-1:]),
         ):
             line.set_data(data[:, 0], data[:, 1])
-        gone = track.leaves is not None and len(points) > 1
-        self.tips[lane].set_segments(self._head(points[-2], points[-1]) if gone else [])
-        words = f"leaves the picture at step {track.leaves}" if gone else ""
-        self._place(self.labels[lane], points[-1] if len(points) else (0, 0), words, (10, 14))
+        head = self._head(points[-2], points[-1]) if gone and len(points) > 1 else []
+        self.tips[lane].set_segments(head)
 
     def show_arrows(
         self,
@@ -215,10 +229,11 @@ class SurfaceMap:
                 collection.set_segments([])
                 self._place(self.arrow_names[name], (0, 0), "", (0, 0))
                 continue
-            tip = np.asarray(at) + vector
+            tip = np.asarray(at) + self._room(np.asarray(at), vector) * vector
             shaft = np.array([at, tip])
             collection.set_segments([shaft, *self._head(*shaft)])
-            self._place(self.arrow_names[name], tip, name, (6, 6))
+            along, away = BESIDE[name]
+            self._place(self.arrow_names[name], shaft[0] + along * (tip - shaft[0]), name, away)
         corners = []
         if at is not None and squares is not None:
             (a, b), (x, y) = squares, at
@@ -238,17 +253,19 @@ class SurfaceMap:
         if track.leaves is None or len(points) < 2:
             return points
         inner, outer = points[-2], points[-1]
-        low, high = np.transpose([self.ax.get_xlim(), self.ax.get_ylim()])
         if not np.isfinite(outer).all():
             return points[:-1]
         way = outer - inner
-        with np.errstate(divide="ignore", invalid="ignore"):
-            room = np.where(way > 0, (high - inner) / way, (low - inner) / way)
-        share = float(np.nanmin(np.where(way != 0, room, np.inf)))
-        cut: Floats = np.concatenate(
-            (points[:-1], [inner + min(1.0, max(0.0, 0.985 * share)) * way])
-        )
+        cut: Floats = np.concatenate((points[:-1], [inner + self._room(inner, way) * way]))
         return cut
+
+    def _room(self, at: Floats, way: Floats) -> float:
+        """The share of `way`, at most 1, that a line from `at` can go and stay on the picture."""
+        low, high = np.transpose([self.ax.get_xlim(), self.ax.get_ylim()])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            room = np.where(way > 0, (high - at) / way, (low - at) / way)
+        share = float(np.nanmin(np.where(way != 0, room, np.inf)))
+        return min(1.0, max(0.0, 0.985 * share))
 
     def _head(self, before: Floats, tip: Floats) -> list[Floats]:
         """Two strokes that make an arrow's head at `tip`, of the same size at any scale."""
@@ -268,17 +285,20 @@ class SurfaceMap:
     def _place(
         self, text: Text, at: Sequence[float] | Floats, words: str, away: tuple[float, float]
     ) -> None:
-        """Put words beside a point, on the side where the picture has room for them."""
+        """Put words beside a point: on the side that `away` says if there is room for them."""
         text.set_text(words)
         if not words:
             return
         to_axes = self.ax.transData + self.ax.transAxes.inverted()
         x, y = to_axes.transform(at)
         pixel = self.ax.figure.get_dpi() / 72
-        right = x > 0.6
-        text.set_horizontalalignment("right" if right else "left")
+        width = self.ax.bbox.width / pixel
+        letter = LETTER * float(text.get_fontsize()) / style.LABEL_SIZE
+        long = (letter * len(words) + abs(away[0])) / width
+        left = x - long > 0.01 if away[0] < 0 else x + long > 0.99
+        text.set_horizontalalignment("right" if left else "left")
         below = y > 0.9
-        dx = (-away[0] if right else away[0]) * pixel / self.ax.bbox.width
+        dx = (-abs(away[0]) if left else abs(away[0])) / width
         dy = (-away[1] - 8 if below else away[1]) * pixel / self.ax.bbox.height
         text.set_transform(self.ax.transAxes)
         text.set_position((float(np.clip(x + dx, 0.01, 0.99)), float(np.clip(y + dy, 0.02, 0.96))))

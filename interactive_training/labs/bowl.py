@@ -81,14 +81,11 @@ class BowlLab:
         self.head = Part("heading", self._receive, self._fail)
         self.controls = Part("racers", self._receive, self._fail)
         self.words = Part("words", self._receive, self._fail)
-        self.views = Views(self._start_dragged, self._pin_dragged, self._clicked)
-        for live in self.views.figures:
-            live.on_view(self._seen)
-        side = _box([self.views.heights, self.views.fates], "it-side")
-        pictures = _box([self.views.surface, side], "it-views")
-        grid = _box([self.head, pictures, self.controls, self.words], "it-bowl")
+        self._side, self._pictures = _box([], "it-side"), _box([], "it-views")
+        self.views = self._new_views(large=False)
+        grid = _box([self.head, self._pictures, self.controls, self.words], "it-bowl")
         self.root = _box([grid], "it-lab")
-        self._boxes = (side, pictures, grid, self.root)
+        self._boxes = (self._side, self._pictures, grid, self.root)
         cells.take_over(self)
         self._latest.put(self.shown)
 
@@ -117,7 +114,7 @@ class BowlLab:
 
     def add(self, recipe: Recipe | None = None, scale: float = 1.0) -> None:
         """Let another optimizer run from the same start; raises RecipeError for a fourth."""
-        racer = Racer(recipe, scale) if recipe is not None else rival(self.reading)
+        racer = rival(self.race, self.reading) if recipe is None else Racer(recipe, scale)
         self._ask(replace(self.race, racers=(*self.race.racers, racer)), "racer")
 
     def source(self, lane: str = "you") -> str:
@@ -178,6 +175,8 @@ class BowlLab:
                     self._put(given_up=True)
                 case "hand" | "go" | "over" as verb:
                     self._show(shown.by_hand(verb))
+                case "present":
+                    self._present(bool(value))
         except (RecipeError, TaskError) as error:
             self._refuse(str(error))
 
@@ -216,6 +215,22 @@ class BowlLab:
     def _clicked(self, _axes: int, x: float, y: float) -> None:
         if self.shown.hand is None:
             self._start_dragged(x, y, True)
+
+    def _present(self, large: bool) -> None:
+        """Show the surface alone, in large type, or all three pictures again."""
+        with self._drawing:
+            old = self.views
+            self.views = self._new_views(large=large)
+            old.close()
+        self._put()
+
+    def _new_views(self, *, large: bool) -> Views:
+        views = Views(self._start_dragged, self._pin_dragged, self._clicked, large=large)
+        for live in views.figures:
+            live.on_view(self._seen)
+        self._side.children = (views.heights, views.fates)
+        self._pictures.children = (views.surface,) if large else (views.surface, self._side)
+        return views
 
     # Asking for a picture -------------------------------------------------------------------------
 

@@ -82,7 +82,7 @@ class Shown:
     def with_rival(self, found: Reading) -> "Shown":
         """Another optimizer worth a look in the race: momentum if there is none, then Adam."""
         race = self.race
-        racers = (*race.racers, rival(found))
+        racers = (*race.racers, rival(race, found))
         return replace(self, race=replace(race, racers=racers), selected=len(race.racers))
 
     def without(self) -> "Shown":
@@ -91,11 +91,11 @@ class Shown:
         return replace(self, race=replace(self.race, racers=kept), selected=0)
 
 
-def rival(found: Reading) -> Racer:
+def rival(race: Race, found: Reading) -> Racer:
     """SGD with its best momentum beside one without; else Adam at the same rate."""
-    mine = found.race.racers[0]
+    mine = race.racers[0]
     rule, bowl = found.rules[0], found.bowl
-    if len(found.race.racers) == 1 and rule is not None and not rule.momentum:
+    if len(race.racers) == 1 and rule is not None and not rule.momentum:
         best = 0.9
         if bowl is not None:
             best = float(controls.number(curvature.best_momentum(rule, bowl.values)))

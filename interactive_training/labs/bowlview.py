@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from interactive_training.engine import race as races
+from interactive_training.engine.errors import TaskError
 from interactive_training.engine.paths import Floats, plane
 from interactive_training.engine.race import LANES, Ground, Moment, Race
 from interactive_training.engine.recipe import optimizer_values
@@ -24,7 +25,7 @@ from interactive_training.probes import curvature as curves
 from interactive_training.probes.curvature import FateMap
 from interactive_training.probes.reading import Reading
 
-MAP, SIDE = 370, 185  # pixels
+MAP, SIDE, LARGE = 356, 178, 450  # pixels
 LONGEST = 0.22  # of the picture's width, for an arrow
 CLIPPED = 0.1  # of the picture's width, for what clipping leaves
 ToDrag = Callable[[float, float, bool], None]
@@ -64,8 +65,10 @@ class Drawings:
     ) -> None:
         """Draw where the racers went, and where the learner's went before."""
         tracks = {
-            lane: Track(path.points, leaves)
-            for lane, path, leaves in zip(LANES, reading.paths, reading.leaves, strict=False)
+            lane: Track(path.points, leaves, name)
+            for lane, path, leaves, name in zip(
+                LANES, reading.paths, reading.leaves, names(reading), strict=False
+            )
         }
         ghost = Track(np.empty((0, 2)))
         if before is not None:
@@ -84,16 +87,21 @@ class Drawings:
             return
         (left, right), _ = race.ground.row.box
         longest = LONGEST * (right - left)
-        arrows = {"gradient": shortened(moment.gradient, longest), "step": np.array(moment.step)}
-        limit = None
+        scale, limit = 1.0, None
         if moment.clipped is not None:
             recipe = race.racers[0].recipe
             limit = recipe.clip, CLIPPED * (right - left)
             scale = limit[1] / recipe.clip_at
-            arrows["gradient"] = shortened(scale * np.array(moment.gradient), longest)
-            arrows["clipped"] = scale * np.array(moment.clipped)
-        if moment.momentum is not None:
-            arrows["momentum"] = shortened(moment.momentum, longest)
+        arrows = {
+            name: shortened(scale * np.array(vector), longest)
+            for name, vector in (
+                ("gradient", moment.gradient),
+                ("clipped", moment.clipped),
+                ("momentum", moment.momentum),
+            )
+            if vector is not None
+        }
+        arrows["step"] = np.array(moment.step)
         squares = None
         if moment.squares is not None:
             squares = shortened(np.sqrt(moment.squares), longest / 2)
@@ -112,7 +120,7 @@ class Drawings:
         shares = reading.shares() if len(reading.paths) == 1 and trail is None else None
         steps = reading.race.steps
         if shares is not None:
-            named = self.heights.name("height by direction (log)")
+            named = self.heights.name("loss by direction (log)")
             lines = {"you": ("steep", shares[:, 1]), "flat": ("flat", shares[:, 0])}
             return self.heights.show(lines | ghost, steps, goal) or named
         named = self.heights.name("height above the lowest point (log)")
@@ -140,8 +148,8 @@ class Drawings:
                 self.fates.show_map(
                     found.lr, found.momentum, found.rates, found.fates, names, found.best
                 )
-            except Exception:
-                key, note = None, "No map: the function takes\none point at a time."
+            except TaskError as error:
+                key, note = None, f"No map: {error}"
                 self.fates.hide(True)
         self._map = key
         pins = {} if note else pins_of(reading)
@@ -169,6 +177,14 @@ class Drawings:
         return key, lambda: (adaptive.outcome_map(race), adaptive.OUTCOMES), ""
 
 
+def names(reading: Reading) -> list[str]:
+    """What each racer is called on the map: its optimizer, with its momentum; nothing if alone."""
+    recipes = [racer.recipe for racer in reading.race.racers]
+    if len(recipes) == 1:
+        return [""]
+    return [f"{r.optimizer} {r.momentum:.2g}" if r.momentum else r.optimizer for r in recipes]
+
+
 def pins_of(reading: Reading) -> dict[str, Point]:
     """Learning rate and momentum of the racers that the learner's map is for, by lane."""
     racers = reading.race.racers
@@ -191,9 +207,11 @@ def shortened(vector: object, longest: float) -> Floats:
 
 
 class Views:
-    """The live figures of a BowlLab."""
+    """The live figures of a BowlLab; `large` makes the surface fit for the last row of a room."""
 
-    def __init__(self, on_start: ToDrag, on_pin: ToDrag, on_click: Callable[..., None]) -> None:
+    def __init__(
+        self, on_start: ToDrag, on_pin: ToDrag, on_click: Callable[..., None], *, large: bool
+    ) -> None:
         figures = [
             Figure(layout=style.Margins(left=26, right=10, top=26, bottom=20)),
             Figure(layout=style.Margins(left=40, right=46, top=26, bottom=20)),
@@ -201,7 +219,10 @@ class Views:
         ]
         axes = [figure.add_subplot() for figure in figures]
         self.drawings = Drawings(*axes, animated=True)
-        self.surface = LiveFigure(figures[0], height=MAP, label="paths over the surface")
+        if large:
+            style.enlarge(figures[0], 2)
+        height = LARGE if large else MAP
+        self.surface = LiveFigure(figures[0], height=height, label="paths over the surface")
         self.heights = LiveFigure(figures[1], height=SIDE, label="height by step")
         self.fates = LiveFigure(figures[2], height=SIDE, label="fate by learning rate and momentum")
         self.surface.draggable(self.drawings.surface.start, on_start, label="start of the path")
