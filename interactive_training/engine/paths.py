@@ -100,7 +100,7 @@ def path(
             if time.monotonic() - began > seconds:
                 each = (time.monotonic() - began) / len(heights)
                 if len(heights) < steps:
-                    stopped = f"a step takes {1e3 * each:.0f} ms: stopped after {len(heights)}"
+                    stopped = f"a step takes {1e3 * each:.2g} ms: stopped after {len(heights)}"
                 break
     except StepError as error:
         cause = error.__cause__

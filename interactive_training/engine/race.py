@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ LANES = ("you", "twin", "third")
 SCALE = Field("scale", 1.0, low=0, open_low=True, high=1e6)
 SEED = Field("seed", 0, int, low=0, high=2**31)
 STEPS = Field("steps", 30, int, low=1, high=2000)
-PATIENCE = 0.4  # seconds that one path may take
+PATIENCE = 0.4  # seconds that a path over a function of the learner's may take
 OWN_BOX = ((-4.2, 4.2), (-3.0, 3.0))
 WALKERS = 1000
 
@@ -189,7 +190,7 @@ class Race:
                 self.steps,
                 scale=racer.scale,
                 seed=self.seed,
-                seconds=PATIENCE,
+                seconds=inf if self.ground.is_task else PATIENCE,
             )
             for racer in self.racers
         ]
