@@ -5,8 +5,8 @@
 First an arrow key on the learning rate: the same BowlLab with LiveFigure and with ipympl's figures
 takes turns, each in a kernel of its own, and the answer is a canvas with other pixels. Then the
 start is dragged, which only LiveFigure can: the answer to a key or to the pointer is a new path,
-seen on the chart of the heights, which no hand touches. "while dragging" means that the pointer
-moves at every frame; from each movement on counts the time until the heights are painted anew.
+seen on the chart of the heights, which no hand touches. "dragging" means that the pointer moves as
+fast as the browser takes it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PRESSES, REST = 12, 0.5
-DRAGGED = 120  # movements
+DRAGGED = 300  # movements
 
 OURS = "from interactive_training.labs import BowlLab\nlab = BowlLab()\nlab"
 THEIRS = """
@@ -98,11 +98,11 @@ class Shown:
         return self.answers(self.notebook.page.get_by_role("slider", name="lr", exact=True), 0)
 
 
-def dragged(shown: Shown) -> tuple[list[float], float]:
-    """While the start is dragged: from each movement to the next heights, and how often a second.
+def dragged(shown: Shown) -> tuple[list[float], float, float]:
+    """While the start is dragged: from each movement to its heights, and how many of both a second.
 
-    A movement counts until the first painting that came after it by more than a frame could take
-    without Python, since the heights are never painted without it.
+    One position is on its way to Python at a time. So the first painting after a movement may be
+    of the position before it, and a movement counts until the second, which is not.
     """
     page = shown.notebook.page
     box = page.locator(".live-figure-handle").first.bounding_box()
@@ -112,14 +112,15 @@ def dragged(shown: Shown) -> tuple[list[float], float]:
     page.evaluate(TRACE)
     for number in range(DRAGGED):
         page.mouse.move(x - 2 * number, y + (number % 20))
-        page.evaluate("() => new Promise((done) => requestAnimationFrame(done))")
     page.mouse.up()
     time.sleep(0.5)
     traced = page.evaluate("() => window.traced")
     moves, paints = traced["moves"], traced["paints"]
-    waits = [min(p for p in paints if p > move) - move for move in moves if move < paints[-1]]
+    after = [[paint - move for paint in paints if paint > move] for move in moves]
+    waits = [found[1] for found in after if len(found) > 1]
     seen = [p for p in paints if p <= moves[-1]]
-    return waits, 1000 * len(seen) / (moves[-1] - moves[0])
+    seconds = (moves[-1] - moves[0]) / 1000
+    return waits, len(seen) / seconds, len(moves) / seconds
 
 
 def row(what: str, measured: float, form: str, target: str = "") -> None:
@@ -156,11 +157,14 @@ def test_bowl(lab: Any) -> None:
         statistics.median(ours.answers(start, 1)),
         ".0f",
     )
-    waits, often = dragged(ours)
-    row("ms from a movement to the next heights, while dragging", statistics.median(waits), ".0f")
+    waits, often, moved = dragged(ours)
+    row(
+        "ms from a movement to its heights at the latest, dragging", statistics.median(waits), ".0f"
+    )
     row("  over ipympl's idle key", statistics.median(waits) / ipympl, ".2f", "<= 0.6")
     row("  the slowest of all", max(waits), ".0f")
     row("paths painted a second while dragging", often, ".1f")
+    row("  movements a second", moved, ".1f")
     assert ours.notebook.errors == theirs.notebook.errors == []
 
 

@@ -188,7 +188,8 @@ class BowlLab:
         else:
             self._ask(race, name)
 
-    def _start_dragged(self, x: float, y: float, done: bool) -> None:
+    def _start_dragged(self, x: float, y: float, done: bool) -> bool:
+        """Ask for the path from there; the frame that answers the hand is the one with it."""
         hand = self.shown.hand
         try:
             race = replace(self.race, start=(x, y))
@@ -200,8 +201,9 @@ class BowlLab:
         except (RecipeError, TaskError) as error:
             self._put()  # the ring goes back to where it can be
             self._refuse(str(error))
+        return True
 
-    def _pin_dragged(self, lr: float, momentum: float, done: bool) -> None:
+    def _pin_dragged(self, lr: float, momentum: float, done: bool) -> bool:
         mine = self.race.racers[0]
         try:
             values: dict[str, Any] = {"momentum": momentum}
@@ -211,6 +213,7 @@ class BowlLab:
         except RecipeError as error:
             self._put()
             self._refuse(str(error))
+        return True
 
     def _clicked(self, _axes: int, x: float, y: float) -> None:
         if self.shown.hand is None:
@@ -278,7 +281,8 @@ class BowlLab:
             if self.shown.race != self.reading.race:
                 self.shown = replace(self.shown, race=self.reading.race, cloud=False)
         self._refuse(words)
-        self.views.surface.update()
+        for live in self.views.figures:
+            live.update()
 
     # What the lab shows ---------------------------------------------------------------------------
 

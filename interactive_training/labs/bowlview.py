@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from interactive_training.engine import race as races
 from interactive_training.engine.errors import TaskError
@@ -28,7 +30,7 @@ from interactive_training.probes.reading import Reading
 MAP, SIDE, LARGE = 356, 178, 450  # pixels
 LONGEST = 0.22  # of the picture's width, for an arrow
 CLIPPED = 0.1  # of the picture's width, for what clipping leaves
-ToDrag = Callable[[float, float, bool], None]
+ToDrag = Callable[[float, float, bool], bool | None]
 Cloud = tuple[Floats, Floats]  # starts and ends
 # What a map is for, how it is made with the names of its regions, and why there is none.
 Made = tuple[Any, Callable[[], tuple[FateMap, tuple[str, ...]]] | None, str]
@@ -247,10 +249,9 @@ class Views:
                 goal=None if shown.goal is None else shown.goal.height,
             )
         self._refresh(self.heights, changed)
-        if not shown.blind:
-            with self.fates.lock:
-                changed = self.drawings.show_fates(found, again=not shown.moving)
-            self._refresh(self.fates, changed)
+        with self.fates.lock:
+            changed = not shown.blind and self.drawings.show_fates(found, again=not shown.moving)
+        self._refresh(self.fates, changed)
 
     def _show_surface(self, shown: Shown, found: Reading, cloud: Cloud | None) -> None:
         drawings, hand = self.drawings, shown.hand
@@ -309,6 +310,9 @@ def static(reading: Reading) -> bytes:
     drawings.show_fates(reading)
     style.apply(figure, style.LIGHT)
     figure.patch.set_facecolor("white")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    # A palette is enough here too, and keeps notebooks a third of the size.
     made = BytesIO()
-    figure.savefig(made, format="png")
+    Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").quantize(128).save(made, "PNG")
     return made.getvalue()
