@@ -196,6 +196,11 @@ class FateChart:
         text.set_horizontalalignment(across)  # type: ignore[arg-type]
         return style.role(text, "text")
 
+    @property
+    def mapped(self) -> bool:
+        """Whether there is a map, and with it a pin."""
+        return len(self.pin.get_xdata()) > 0  # type: ignore[arg-type]
+
     def hide(self, hidden: bool) -> None:
         """Take the regions away, or bring them back."""
         for artist in (*self.layers, *self.names, self.best, self.best_name):
@@ -221,7 +226,7 @@ def beside(ax: Axes, words: str) -> None:
         words,
         (1, 0),
         xycoords="axes fraction",
-        xytext=(10, -4),
+        xytext=(14, -4),
         textcoords="offset points",
         va="top",
         fontsize=style.LABEL_SIZE,

@@ -236,6 +236,12 @@ class Views:
         )
         self.surface.on_click(on_click)
 
+        def clicked(_axes: int, lr: float, momentum: float) -> None:
+            if self.drawings.fates.mapped:
+                on_pin(lr, momentum, True)
+
+        self.fates.on_click(clicked)
+
     def show(self, shown: Shown, found: Reading, cloud: Cloud | None) -> None:
         """Bring all three up to date."""
         if shown.blind:

@@ -343,6 +343,10 @@ def test_the_pin_moves_adam_and_its_map_waits_for_the_start(make: Make) -> None:
     settled(lab)
     recipe = lab.race.racers[0].recipe
     assert (recipe.lr, recipe.betas) == (2.0, (0.3, 0.999))
+    click = {"kind": "click", "view": "page", "axes": 0, "x": 0.5, "y": 0.2}
+    lab.views.fates._receive(lab.views.fates, click, None)
+    settled(lab)
+    assert (lab.race.racers[0].recipe.lr, fates.pin.get_xydata().tolist()) == (0.5, [[0.5, 0.2]])
     regions = fates.layers[0]
     drag(lab, 1.0, 1.0, done=False)
     settled(lab)
@@ -352,7 +356,10 @@ def test_the_pin_moves_adam_and_its_map_waits_for_the_start(make: Make) -> None:
     assert fates.layers[0] is not regions
     hear(lab, "set", name="optimizer", value="RMSprop")
     settled(lab)
-    assert "a run of its own" in fates.note.get_text() and not len(fates.pin.get_xdata())
+    assert "a run of its own" in fates.note.get_text() and not fates.mapped
+    lab.views.fates._receive(lab.views.fates, {**click, "x": 0.7}, None)
+    settled(lab)
+    assert lab.race.racers[0].recipe.lr == 0.5
     hear(lab, "set", name="optimizer", value="SGD")
     settled(lab)
     assert fates.ax.get_xscale() == "linear" and fates.note.get_text() == ""
@@ -429,7 +436,7 @@ def test_goals(make: Make) -> None:
     hear(lab, "goal")
     hear(lab, "goal")
     hear(lab, "impossible")
-    assert "Right: the best lr" in lab.words.state["why"][0][1]
+    assert "Right: at its best, .0099" in lab.words.state["why"][0][1]
     hear(lab, "goal")
     assert lab.words.state["why"] == []
 
