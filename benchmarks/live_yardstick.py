@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from interactive_training.figures import style
-from interactive_training.labs import TrainingLab, panels
+from interactive_training.labs import BowlLab, TrainingLab, bowlview, panels
 from interactive_training.live import background, pack
 from interactive_training.live.limits import Limits
 
@@ -76,6 +76,13 @@ class IpymplFigure(Canvas):
     def on_view(self, callback: Callable[[bool], None]) -> None:
         """Tell nothing of what is on the screen: the run is started by hand."""
 
+    def redraw(self) -> None:
+        """Draw everything again: ipympl draws nothing else."""
+        self.draw_idle()
+
+    def draggable(self, artist: object, on_drag: object, **_: object) -> None:
+        """Leave dragging out: ipympl has none."""
+
     def on_click(self, callback: Callable[[int, float, float], None]) -> None:
         """Leave clicks out."""
 
@@ -88,3 +95,13 @@ def lab_with(figure: Callable[..., Any], **options: Any) -> TrainingLab:
         return TrainingLab("digits", **options)
     finally:
         panels.LiveFigure = usual
+
+
+def bowl_with(figure: Callable[..., Any], **options: Any) -> BowlLab:
+    """A BowlLab whose figures are made by `figure`, called as LiveFigure is."""
+    usual = bowlview.LiveFigure
+    bowlview.LiveFigure = figure
+    try:
+        return BowlLab(**options)
+    finally:
+        bowlview.LiveFigure = usual

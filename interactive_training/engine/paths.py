@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, isfinite, nan
 from typing import Any
 
@@ -11,12 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from interactive_training.engine import surfaces
 from interactive_training.engine.errors import RecipeError, StepError, TaskError
 from interactive_training.engine.loop import train
+from interactive_training.engine.randomness import apart, drawing
 from interactive_training.engine.recipe import Recipe
 from interactive_training.engine.run import Run
 from interactive_training.engine.surfaces import Point, Surface
-from interactive_training.engine.task import Height, Task
+from interactive_training.engine.task import Task
 
 Floats = NDArray[np.float64]
 
@@ -76,16 +78,18 @@ def path(
     steps: int,
     *,
     scale: float = 1.0,
+    seed: int = 0,
     seconds: float = inf,
 ) -> Path:
     """The path of one run of `steps` steps from `start`; `scale` multiplies every gradient.
 
+    A surface with noise draws it from the run's own generator, which begins at `seed`.
     After `seconds` it stops where it is, and says so. Raises TaskError when the surface cannot be
     walked from `start`, RecipeError when the recipe does not suit a surface.
 
     Notice: a path that diverges ends where its numbers stop being finite; that is no error.
     """
-    run = Run(Task.surface(scaled(function, scale), start), recipe)
+    run = Run(Task.surface(scaled(function, scale), start), recipe, seed=seed)
     weights: Any = run.model.w
     points, heights = [weights.detach().clone()], []
     stopped, began = "", time.monotonic()
@@ -96,13 +100,13 @@ def path(
             if time.monotonic() - began > seconds:
                 each = (time.monotonic() - began) / len(heights)
                 if len(heights) < steps:
-                    stopped = f"a step takes {1e3 * each:.0f} ms: stopped after {len(heights)}"
+                    stopped = f"a step takes {1e3 * each:.2g} ms: stopped after {len(heights)}"
                 break
     except StepError as error:
         cause = error.__cause__
         stopped = f"step {len(heights)} raised {type(cause).__name__}: {cause}"
     if not stopped:
-        with torch.no_grad():
+        with torch.no_grad(), run.lent():
             heights.append(run.model())
     else:
         points = points[: len(heights)] or points
@@ -112,6 +116,14 @@ def path(
     good = np.isfinite(found).all(1)
     known = len(found) if good.all() else int(np.argmin(good))
     return Path(found[:known], high[:known], steps, stopped)
+
+
+def on_the_surface(function: Surface, path: Path) -> Path:
+    """The same path with the heights that another function, such as one without noise, has."""
+    points = torch.as_tensor(path.points).T
+    with torch.no_grad(), apart():
+        heights: Floats = heights_of(function, points).double().numpy()
+    return replace(path, heights=heights)
 
 
 class Walkers(nn.Module):
@@ -125,6 +137,7 @@ class Walkers(nn.Module):
         super().__init__()
         self.w = nn.Parameter(starts.detach().double().clone())
         self.function = function
+        self.noisy = False  # whether the function draws random numbers
 
     def forward(self) -> torch.Tensor:
         """The sum of all heights."""
@@ -138,6 +151,7 @@ def cloud(
     steps: int,
     *,
     scale: float = 1.0,
+    seed: int = 0,
 ) -> Floats:
     """Where N runs from `starts` (N, 2) are after `steps` steps, (N, 2): one run for all of them.
 
@@ -156,13 +170,13 @@ def cloud(
     points = torch.as_tensor(np.array(starts, dtype=float)).reshape(-1, 2).T.contiguous()
     model = Walkers(scaled(function, scale), points)
     try:
-        heights_of(function, points[:, :2])
+        _, model.noisy = drawing(lambda: heights_of(function, points[:, :2]))
     except Exception as error:
         raise TaskError(
             f"the surface cannot be computed at many points at once ({type(error).__name__}: "
             f"{error}); compute it from w[0] and w[1] without if and float()."
         ) from error
-    run = Run(Task("cloud", model), recipe)
+    run = Run(Task("cloud", model), recipe, seed=seed)
     for _ in train(run, steps, record=False):
         pass
     weights: Any = run.model.w
@@ -183,9 +197,9 @@ def scaled(function: Surface, scale: float) -> Surface:
 
 def heights_of(function: Surface, w: torch.Tensor) -> torch.Tensor:
     """The heights (N,) at many points, `w` of shape (2, N), whatever shape the function expects."""
-    if function.__module__ == Height.__module__.replace("task", "surfaces"):
+    if function.__module__ == surfaces.__name__:  # those of the package are made for it
         return function(w)
-    found: torch.Tensor = torch.vmap(function, in_dims=1)(w)
+    found: torch.Tensor = torch.vmap(function, in_dims=1, randomness="same")(w)
     return found
 
 
@@ -200,7 +214,7 @@ def plane(function: Surface, box: tuple[Point, Point], cells: int = 140) -> tupl
     y = np.linspace(bottom, top, max(2, 3 * cells // 4))
     grid = torch.as_tensor(np.stack(np.meshgrid(x, y))).reshape(2, -1)
     try:
-        with torch.no_grad():
+        with torch.no_grad(), apart():
             return x, y, heights_of(function, grid).double().reshape(len(y), len(x)).numpy()
     except Exception:
         return _plane_by_points(function, box, cells)
@@ -211,7 +225,7 @@ def _plane_by_points(function: Surface, box: tuple[Point, Point], cells: int) ->
     began = time.monotonic()
     _height(function, centre)
     each = max(time.monotonic() - began, 1e-6)
-    cells = int(min(cells, max(8.0, (0.5 / each) ** 0.5)))
+    cells = int(min(cells, max(3.0, (0.5 / each) ** 0.5)))
     x, y = np.linspace(*box[0], cells), np.linspace(*box[1], cells)
     found = np.array([[_height(function, torch.tensor([a, b])) for a in x] for b in y])
     if not np.isfinite(found).any():
@@ -222,7 +236,7 @@ def _plane_by_points(function: Surface, box: tuple[Point, Point], cells: int) ->
 def _height(function: Surface, w: torch.Tensor) -> float:
     """The height at a point, or NaN where the function fails."""
     try:
-        with torch.no_grad():
+        with torch.no_grad(), apart():
             return float(function(w))
     except Exception:
         return nan

@@ -7,13 +7,15 @@ the data and the same dropout masks.
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
+
+T = TypeVar("T")
 
 # The calls through which initialization draws; all of them take a generator.
 _DRAWS = (
@@ -140,6 +142,20 @@ class OutsideStates:
         self.python = (version, tuple(words.tolist()), next_gauss)
         if self.device is not None and saved["device"] is not None:
             self.device = saved["device"]
+
+
+def drawing(work: Callable[[], T]) -> tuple[T, bool]:
+    """What `work` returns, and whether it drew random numbers of torch on the way."""
+    generator = torch.Generator()
+    before = generator.get_state()
+    with OutsideStates(generator, 0, torch.device("cpu")).lent():
+        found = work()
+    return found, not torch.equal(before, generator.get_state())
+
+
+def apart() -> AbstractContextManager[None]:
+    """Random states of its own for a `with` block: whatever is drawn in it, no run notices."""
+    return OutsideStates(torch.Generator(), 0, torch.device("cpu")).lent()
 
 
 def draws(model: nn.Module, device: torch.device) -> str:

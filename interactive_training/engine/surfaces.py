@@ -13,12 +13,14 @@ import torch
 
 from interactive_training.engine.choices import Field
 from interactive_training.engine.errors import RecipeError, TaskError
+from interactive_training.engine.noise import Surface as Surface
+from interactive_training.engine.noise import noisy
 
-Surface = Callable[[torch.Tensor], torch.Tensor]
 Point = tuple[float, float]
 OPTIONS: Mapping[str, Field] = {
     "condition": Field("condition", 4.0, low=1, high=1e6),
     "angle": Field("angle", 0.0, low=-360, high=360),
+    "noise": Field("noise", 0.0, low=0, high=1e6),
 }
 
 
@@ -64,7 +66,7 @@ def beale(w: torch.Tensor) -> torch.Tensor:
 
 
 def saddle(w: torch.Tensor) -> torch.Tensor:
-    """A pass between two valleys. Notice: a start with w1 = 0 exactly never leaves the pass."""
+    """A pass between two valleys. Notice: from w1 = 0 exactly only noise leads off the pass."""
     return w[0] ** 2 - w[1] ** 2 + w[1] ** 4 / 4 + 1
 
 
@@ -90,7 +92,8 @@ class Landscape:
     """One row: a surface, where to start on it and with what, and the part of it to show.
 
     `box` is ((left, right), (bottom, top)), `minima` are its lowest points, where `lowest` is its
-    height. `make`, if there is one, makes the surface from a condition number and an angle.
+    height. `make`, if there is one, makes the surface from a condition number and an angle;
+    every surface takes `noise`.
     """
 
     function: Surface
@@ -106,19 +109,18 @@ class Landscape:
 
     def shaped(self, name: str, options: Mapping[str, Any]) -> Surface:
         """The surface with these options; raises TaskError for one that it does not take."""
-        if not options:
-            return self.function
-        if self.make is None:
-            raise TaskError(f"{name} takes no options; see Task.surface for your own.")
+        taken = list(OPTIONS) if self.make is not None else ["noise"]
         values = {}
         for key, value in options.items():
-            if key not in OPTIONS:
-                raise TaskError(f"{key!r} is no option of {name}; it takes {', '.join(OPTIONS)}.")
+            if key not in taken:
+                raise TaskError(f"{key!r} is no option of {name}; it takes {', '.join(taken)}.")
             try:
                 values[key] = OPTIONS[key].check(value)
             except RecipeError as error:
                 raise TaskError(str(error)) from None
-        return self.make(**values)
+        noise = values.pop("noise", 0.0)
+        made = self.make(**values) if values and self.make is not None else self.function
+        return noisy(made, noise) if noise else made
 
 
 def _row(function: Surface, **values: object) -> Landscape:
@@ -172,7 +174,7 @@ SURFACES: Mapping[str, Landscape] = {
     ),
     "saddle": _row(
         saddle,
-        start=(2.0, 0.001),
+        start=(2.0, 0.0),
         lr=0.15,
         steps=60,
         box=((-2.8, 2.8), (-2.0, 2.0)),

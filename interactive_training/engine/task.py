@@ -16,7 +16,7 @@ from interactive_training.data import Data
 from interactive_training.engine.choices import LOSSES, Field, named
 from interactive_training.engine.errors import RecipeError, TaskError, said, shown
 from interactive_training.engine.mlp import INITS, Layers
-from interactive_training.engine.randomness import FromGenerator, OutsideStates
+from interactive_training.engine.randomness import FromGenerator, apart, drawing
 from interactive_training.engine.surfaces import SURFACES, Surface
 
 
@@ -110,7 +110,7 @@ class Task:
 
         Options of the network are those of `Layers` (depth, width, activation, init, dropout,
         norm, residual), the others those of the set (such as noise and n). The names in SURFACES
-        are tasks too; "bowl" takes condition (1 or more) and angle (degrees), the others nothing.
+        are tasks too; all take noise (of minibatches, 0 or more), "bowl" condition and angle.
         Raises TaskError for an unknown name or a bad option, with the nearest right one.
         """
         try:
@@ -179,11 +179,8 @@ class Task:
         Raises TaskError when it does not, or when `start` is not finite.
         """
         model = height_of(function, start)
-        generator = torch.Generator()
-        before = generator.get_state()
         try:
-            with OutsideStates(generator, 0, torch.device("cpu")).lent():
-                height = model()
+            height, model.noisy = drawing(model)
         except Exception as error:
             raise TaskError(
                 f"the surface raised {type(error).__name__} at its start ({said(error)}); "
@@ -195,7 +192,6 @@ class Task:
             raise TaskError("the surface cannot be differentiated; compute it from w with torch.")
         if not torch.isfinite(height):
             raise TaskError(f"the surface is {height.item()} at its start; move the start.")
-        model.noisy = not torch.equal(before, generator.get_state())
         return cls("surface", model)
 
     @property
@@ -272,8 +268,7 @@ class Task:
         assert self.data is not None
         inputs = self.data.inputs[:2]
         model = copied(self.model).eval()
-        outside = OutsideStates(torch.Generator(), 0, torch.device("cpu"))
-        with torch.no_grad(), outside.lent():
+        with torch.no_grad(), apart():
             try:
                 output = model(inputs)
             except Exception as error:

@@ -98,7 +98,6 @@ GOALS: tuple[Goal, ...] = (
         100,
         1e-6,
         plain(below(1e-6)),
-        "the best lr, .0099, shrinks both directions by 0.98 a step: 496 steps. A smaller one is "
-        "slower along, a larger one slower across.",
+        "at its best, .0099, a step shrinks both directions by 0.98: 496 steps.",
     ),
 )

@@ -15,13 +15,15 @@ from interactive_training.figures.curves import EndLabels
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 FLOOR, CEILING = 1e-10, 1e4
+HEIGHTS = {FLOOR: "below", 1e-8: "1e-08", 1e-4: "1e-04", 1.0: "1", CEILING: "1e+04"}
 SHADES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0)
 EVEN = 1 + 1e-6  # a factor of exactly 1 may be rounded upward
-THIN = 16  # cells: a region narrower than that has its name beside it
+EDGE = 0.14  # of the map's width: nearer to the left edge a name begins there
+THIN = 0.1  # of the map's height: a region narrower than that has its name beside it
 
 
 class HeightChart:
-    """Heights above the lowest point by step, on a log axis; below its floor they lie on a rail.
+    """Heights above the lowest point by step, on a log axis; those below it lie on a rail.
 
     Notice: on a bowl each direction is a straight line of its own, and the slower one decides.
     """
@@ -31,7 +33,7 @@ class HeightChart:
         ax.set_ylim(FLOOR, CEILING)
         self.ax = style.article(ax, "")
         beside(ax, "step")
-        ax.set_yticks([1e-8, 1e-4, 1, 1e4])
+        ax.set_yticks(list(HEIGHTS), labels=list(HEIGHTS.values()))
         ax.minorticks_off()
         self.lines = {}
         for name, lane in {
@@ -93,7 +95,7 @@ class HeightChart:
 
 
 class FateChart:
-    """What comes of every learning rate and momentum: darker is slower, bare diverges.
+    """What comes of every learning rate and momentum: darker is slower, bare is off the picture.
 
     `pin` is the artist to drag. Notice: momentum widens the range of learning rates that converge.
     """
@@ -133,9 +135,18 @@ class FateChart:
         rates: Floats,
         fates: Ints,
         names: tuple[str, ...],
-        best: tuple[float, float] | None,
+        best: tuple[float, float],
     ) -> None:
-        """Draw the regions of `fates` (rows: momentum), shaded by the factor a step, `rates`."""
+        """Draw the regions of `fates` (rows: momentum), shaded by the factor a step, `rates`.
+
+        The axis of the learning rate is logarithmic where `lr` is spaced so.
+        """
+        log = not np.isclose(lr[1] - lr[0], lr[-1] - lr[-2])
+        self.ax.set_xscale("log" if log else "linear")
+        if log:
+            decades = 10.0 ** np.arange(np.ceil(np.log10(lr[0])), np.log10(lr[-1]) + 0.5)
+            self.ax.set_xticks(decades, labels=[f"{decade:g}" for decade in decades])
+            self.ax.minorticks_off()
         for old in (*self.layers, *self.names):
             old.remove()
         paths: list[Path] = []
@@ -159,28 +170,36 @@ class FateChart:
         for layer in self.layers:
             layer.set_transform(self.ax.transData)
             self.ax.add_collection(layer, autolim=False)
-        self.ax.set(xlim=(0, lr[-1]), ylim=(0, 1))
-        self.best.set_visible(True)
-        self.best_name.set_visible(True)
-        self.names = []
-        for kind, name in enumerate(names):
-            inside = fates == kind
-            depth, x, y = middle(lr, momentum, inside)
-            across = "center"
-            if depth < THIN:
-                row = int(0.45 * len(momentum))
-                columns = np.flatnonzero(inside[row])
-                if not len(columns) or columns[-1] < len(lr) / 4:
-                    continue
-                x, y, across = float(lr[columns[-1]] + 0.02 * lr[-1]), float(momentum[row]), "left"
-                name = f"\u2190 {name}"
-            text = self.ax.text(x, y, name, va="center", fontsize=style.TICK_SIZE)
-            text.set_horizontalalignment(across)  # type: ignore[arg-type]
-            self.names.append(style.role(text, "text"))
-        self.best.set_data([] if best is None else [best[0]], [] if best is None else [best[1]])
-        self.best_name.set_text("" if best is None else "fastest")
-        if best is not None:
-            self.best_name.set_position((best[0], best[1] + 0.06))
+        self.ax.set(xlim=(lr[0] if log else 0, lr[-1]), ylim=(0, 1))
+        self.names = [self._name(lr, momentum, fates == kind, n) for kind, n in enumerate(names)]
+        self.best.set_data([best[0]], [best[1]])
+        self.best_name.set_text("fastest")
+        self.best_name.set_position((best[0], best[1] + 0.06))
+        self.hide(False)
+
+    def _name(self, lr: Floats, momentum: Floats, inside: NDArray[np.bool_], name: str) -> Text:
+        """The name of a region: in its middle, or beside it where it is thin."""
+        depth, row, column = middle(inside)
+        across = "center"
+        if depth < THIN * len(momentum):
+            row = int(0.45 * len(momentum))
+            columns = np.flatnonzero(inside[row])
+            at = columns[-1] if len(columns) else 0
+            column = at + len(lr) // 50 + 1
+            across, name = "left", f"\u2190 {name}" if len(lr) / 4 < at < 3 * len(lr) / 4 else ""
+        elif column < EDGE * len(lr):
+            column, across = len(lr) // 60, "left"
+        column = min(column, len(lr) - 1)
+        text = self.ax.text(
+            lr[column], momentum[row], name, va="center", fontsize=style.TICK_SIZE, clip_on=True
+        )
+        text.set_horizontalalignment(across)  # type: ignore[arg-type]
+        return style.role(text, "text")
+
+    @property
+    def mapped(self) -> bool:
+        """Whether there is a map, and with it a pin."""
+        return len(self.pin.get_xdata()) > 0  # type: ignore[arg-type]
 
     def hide(self, hidden: bool) -> None:
         """Take the regions away, or bring them back."""
@@ -194,9 +213,10 @@ class FateChart:
         note: str = "",
     ) -> None:
         """Put the pins where the runs are, at the edge if they lie beyond; `note` is for no map."""
-        right = self.ax.get_xlim()[1]
+        left, right = self.ax.get_xlim()
         for marks, at in ((self.pin, pin), *((m, others.get(k)) for k, m in self.others.items())):
-            marks.set_data([] if at is None else [min(at[0], right)], [] if at is None else [at[1]])
+            there = [] if at is None else [min(max(at[0], left), right)]
+            marks.set_data(there, [] if at is None else [at[1]])
         self.note.set_text(note)
 
 
@@ -206,7 +226,7 @@ def beside(ax: Axes, words: str) -> None:
         words,
         (1, 0),
         xycoords="axes fraction",
-        xytext=(10, -4),
+        xytext=(14, -4),
         textcoords="offset points",
         va="top",
         fontsize=style.LABEL_SIZE,
@@ -214,8 +234,8 @@ def beside(ax: Axes, words: str) -> None:
     style.role(name, "muted")
 
 
-def middle(x: Floats, y: Floats, inside: NDArray[np.bool_]) -> tuple[int, float, float]:
-    """The point of a region that is farthest from its edge, after how many cells that is."""
+def middle(inside: NDArray[np.bool_]) -> tuple[int, int, int]:
+    """How many cells a region is deep, and the row and column where it is deepest."""
     depth = np.pad(inside, 1, constant_values=False).astype(int)
     layer = depth.copy()
     while layer.any():
@@ -228,4 +248,4 @@ def middle(x: Floats, y: Floats, inside: NDArray[np.bool_]) -> tuple[int, float,
         )
         depth += layer
     row, column = np.unravel_index(int(np.argmax(depth)), depth.shape)
-    return int(depth.max()), float(x[column - 1]), float(y[row - 1])
+    return int(depth.max()), int(row) - 1, int(column) - 1

@@ -18,14 +18,24 @@ LEVELS = 12
 THINNED_AFTER = 40  # steps from which on not every one has a dot
 ARROW = 9  # pixels
 LANES = ("you", "twin", "third")
-ARROWS = {"gradient": "text", "momentum": "third", "step": "you"}
+ARROWS = {"gradient": "text", "clipped": "fourth", "momentum": "third", "step": "you"}
+# Where on an arrow its name stands, and how far beside it: two may point the same way.
+BESIDE = {
+    "gradient": (1.0, (-8, 4)),
+    "clipped": (0.45, (10, -8)),
+    "momentum": (0.45, (10, -8)),
+    "step": (1.0, (-8, 6)),
+}
+LETTER = 6.6  # pixels, about
+APART = 0.012  # of the picture: a path nearer than that to another has no name of its own
 
 
 class Track(NamedTuple):
-    """A path to draw, shape (n, 2), and the step at which it leaves the picture, if it does."""
+    """A path to draw, shape (n, 2), the step at which it leaves the picture, and its name."""
 
     points: Floats
     leaves: int | None = None
+    name: str = ""
 
 
 NOWHERE = Track(np.empty((0, 2)))
@@ -47,6 +57,9 @@ class SurfaceMap:
         self.contours: list[PathCollection] = []
         self.hidden = False
         empty: Floats = np.empty((0, 2))
+        self.ways = LineCollection([], linewidths=0.6, alpha=0.18, zorder=1.9, animated=animated)
+        ax.add_collection(self.ways, autolim=False)
+        style.role(self.ways, "text")
         self.cloud = ax.scatter([], [], s=5, linewidths=0, alpha=0.7, zorder=2, animated=animated)
         style.role(self.cloud, "text")
         (self.ghost,) = ax.plot(*empty.T, animated=animated)
@@ -87,12 +100,18 @@ class SurfaceMap:
         ax.add_collection(self.squares, autolim=False)
         self.squares.set_facecolor("none")
         style.role(self.squares, "third")
+        self.limit = PolyCollection([], linewidths=1.2, zorder=4.5, animated=animated)
+        ax.add_collection(self.limit, autolim=False)
+        self.limit.set_facecolor("none")
+        self.limit.set_linestyle([(0, (2, 2))])
+        style.role(self.limit, "muted")
         (self.trail,) = ax.plot([], [], zorder=4, animated=animated)
         style.lane(self.trail, "fourth").set(markevery=None, markersize=5)
         (self.start,) = ax.plot([0], [0], linestyle="", zorder=6, animated=animated)
         self.start.set(marker="o", markersize=14, markeredgewidth=2, markerfacecolor="none")
         style.role(self.start, "text").set_clip_on(False)
         self.hint = self._label("text", animated)
+        self.before = self._label("muted", animated)
 
     def _label(self, role: str, animated: bool) -> Text:
         """A word on the picture, next to what it names."""
@@ -138,45 +157,69 @@ class SurfaceMap:
         tracks: Mapping[str, Track],
         *,
         ghost: Track = NOWHERE,
-        cloud: Floats | None = None,
+        cloud: tuple[Floats, Floats] | None = None,
         trail: Floats | None = None,
         hint: str = "",
     ) -> None:
-        """Draw the paths by lane, the one before, a cloud of ends and a path taken by hand."""
+        """Draw the paths by lane, the one before, and a path taken by hand.
+
+        `cloud` holds the starts and ends of many runs, each (N, 2), which are joined by lines.
+        """
         self.start.set_data([start[0]], [start[1]])
         draw = self._within(ghost)
         self.ghost.set_data(draw[:, 0], draw[:, 1])
+        drawn = {lane: self._within(tracks.get(lane, NOWHERE)) for lane in LANES}
+        self._name(self.before, "before", draw, [drawn["you"]])
         for lane in LANES:
-            self._show_lane(lane, tracks.get(lane, NOWHERE))
-        self.cloud.set_offsets(np.empty((0, 2)) if cloud is None else cloud)
+            track = tracks.get(lane, NOWHERE)
+            self._show_lane(lane, drawn[lane], track.leaves is not None)
+            if track.leaves is None:
+                others = [points for other, points in drawn.items() if other != lane]
+                self._name(self.labels[lane], track.name, drawn[lane], others)
+            else:
+                words = f"{track.name} leaves the picture at step {track.leaves}".strip()
+                self._place(self.labels[lane], drawn[lane][-1], words, (10, 14))
+        self.cloud.set_offsets(np.empty((0, 2)) if cloud is None else cloud[1])
+        self.ways.set_segments([] if cloud is None else list(np.stack(cloud, 1)))
         walked = np.empty((0, 2)) if trail is None else trail
         self.trail.set_data(walked[:, 0], walked[:, 1])
         self._place(self.hint, start, hint, (14, -4))
 
-    def _show_lane(self, lane: str, track: Track) -> None:
-        points = self._within(track)
+    def _name(self, text: Text, words: str, path: Floats, others: Sequence[Floats]) -> None:
+        """Name a path where it lies farthest from the others, unless it lies on one of them."""
+        at, gap = np.zeros(2), 0.0
+        if words and len(path):
+            low, high = np.transpose([self.ax.get_xlim(), self.ax.get_ylim()])
+            around = [p[:: 1 + len(p) // 100] for p in others if len(p)] or [np.full((1, 2), 1e9)]
+            there, here = (path - low) / (high - low), (np.concatenate(around) - low) / (high - low)
+            there = there[:: 1 + len(there) // 100]
+            gaps = np.hypot(*(there[:, None] - here[None]).T).min(0)
+            gap = float(gaps.max())
+            at = low + there[int(np.argmax(gaps))] * (high - low)
+        self._place(text, at, words if gap > APART else "", (8, 6))
+
+    def _show_lane(self, lane: str, points: Floats, gone: bool) -> None:
         every = max(1, -(-len(points) // THINNED_AFTER))
-        last = points[-1:] if track.leaves is None else points[:0]
         for line, data in (
             (self.halos[lane], points),
             (self.paths[lane], points),
             (self.dots[lane], points[1:-1:every]),
-            (self.ends[lane], last),
+            (self.ends[lane], points[:0] if gone else points[-1:]),
         ):
             line.set_data(data[:, 0], data[:, 1])
-        gone = track.leaves is not None and len(points) > 1
-        self.tips[lane].set_segments(self._head(points[-2], points[-1]) if gone else [])
-        words = f"leaves the picture at step {track.leaves}" if gone else ""
-        self._place(self.labels[lane], points[-1] if len(points) else (0, 0), words, (10, 14))
+        head = self._head(points[-2], points[-1]) if gone and len(points) > 1 else []
+        self.tips[lane].set_segments(head)
 
     def show_arrows(
         self,
         at: tuple[float, float] | None,
         arrows: Mapping[str, Floats],
         squares: Floats | None = None,
+        limit: tuple[str, float] | None = None,
     ) -> None:
         """Draw arrows from a point: vectors by name, see ARROWS; `squares` are the sides of a box.
 
+        `limit` is what clipping leaves of a gradient: ("norm", radius) or ("value", half a side).
         Lengths are shares of the picture, so that a long gradient stays a picture; the direction
         is true.
         """
@@ -186,15 +229,23 @@ class SurfaceMap:
                 collection.set_segments([])
                 self._place(self.arrow_names[name], (0, 0), "", (0, 0))
                 continue
-            tip = np.asarray(at) + vector
+            tip = np.asarray(at) + self._room(np.asarray(at), vector) * vector
             shaft = np.array([at, tip])
             collection.set_segments([shaft, *self._head(*shaft)])
-            self._place(self.arrow_names[name], tip, name, (6, 6))
+            along, away = BESIDE[name]
+            self._place(self.arrow_names[name], shaft[0] + along * (tip - shaft[0]), name, away)
         corners = []
         if at is not None and squares is not None:
             (a, b), (x, y) = squares, at
             corners = [[(x - a, y - b), (x + a, y - b), (x + a, y + b), (x - a, y + b)]]
         self.squares.set_verts(corners)
+        outline = []
+        if at is not None and limit is not None:
+            corner = 4 if limit[0] == "value" else 48
+            turn = (np.arange(corner) + 0.5) * 2 * np.pi / corner
+            reach = limit[1] * (2**0.5 if limit[0] == "value" else 1.0)
+            outline = [np.array(at) + reach * np.column_stack((np.cos(turn), np.sin(turn)))]
+        self.limit.set_verts(outline)
 
     def _within(self, track: Track) -> Floats:
         """The points of a track, cut where it leaves the frame for good."""
@@ -202,17 +253,19 @@ class SurfaceMap:
         if track.leaves is None or len(points) < 2:
             return points
         inner, outer = points[-2], points[-1]
-        low, high = np.transpose([self.ax.get_xlim(), self.ax.get_ylim()])
         if not np.isfinite(outer).all():
             return points[:-1]
         way = outer - inner
-        with np.errstate(divide="ignore", invalid="ignore"):
-            room = np.where(way > 0, (high - inner) / way, (low - inner) / way)
-        share = float(np.nanmin(np.where(way != 0, room, np.inf)))
-        cut: Floats = np.concatenate(
-            (points[:-1], [inner + min(1.0, max(0.0, 0.985 * share)) * way])
-        )
+        cut: Floats = np.concatenate((points[:-1], [inner + self._room(inner, way) * way]))
         return cut
+
+    def _room(self, at: Floats, way: Floats) -> float:
+        """The share of `way`, at most 1, that a line from `at` can go and stay on the picture."""
+        low, high = np.transpose([self.ax.get_xlim(), self.ax.get_ylim()])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            room = np.where(way > 0, (high - at) / way, (low - at) / way)
+        share = float(np.nanmin(np.where(way != 0, room, np.inf)))
+        return min(1.0, max(0.0, 0.985 * share))
 
     def _head(self, before: Floats, tip: Floats) -> list[Floats]:
         """Two strokes that make an arrow's head at `tip`, of the same size at any scale."""
@@ -232,17 +285,20 @@ class SurfaceMap:
     def _place(
         self, text: Text, at: Sequence[float] | Floats, words: str, away: tuple[float, float]
     ) -> None:
-        """Put words beside a point, on the side where the picture has room for them."""
+        """Put words beside a point: on the side that `away` says if there is room for them."""
         text.set_text(words)
         if not words:
             return
         to_axes = self.ax.transData + self.ax.transAxes.inverted()
         x, y = to_axes.transform(at)
         pixel = self.ax.figure.get_dpi() / 72
-        right = x > 0.6
-        text.set_horizontalalignment("right" if right else "left")
+        width = self.ax.bbox.width / pixel
+        letter = LETTER * float(text.get_fontsize()) / style.LABEL_SIZE
+        long = (letter * len(words) + abs(away[0])) / width
+        left = x - long > 0.01 if away[0] < 0 else x + long > 0.99
+        text.set_horizontalalignment("right" if left else "left")
         below = y > 0.9
-        dx = (-away[0] if right else away[0]) * pixel / self.ax.bbox.width
+        dx = (-abs(away[0]) if left else abs(away[0])) / width
         dy = (-away[1] - 8 if below else away[1]) * pixel / self.ax.bbox.height
         text.set_transform(self.ax.transAxes)
         text.set_position((float(np.clip(x + dx, 0.01, 0.99)), float(np.clip(y + dy, 0.02, 0.96))))

@@ -9,23 +9,20 @@ from typing import Any
 
 import ipywidgets
 
-from interactive_training.engine import race as races
 from interactive_training.engine.errors import RecipeError, TaskError
-from interactive_training.engine.paths import Floats, Path
-from interactive_training.engine.race import LANES, Ground, Race, Racer
+from interactive_training.engine.paths import Path
+from interactive_training.engine.race import Ground, Race, Racer
 from interactive_training.engine.recipe import Recipe
 from interactive_training.engine.run import Run
+from interactive_training.engine.slices import Slice
 from interactive_training.engine.source import source
 from interactive_training.engine.surfaces import Point, Surface
-from interactive_training.exercises.goals import GOALS
 from interactive_training.labs import bowlwords, cells, controls, racers
-from interactive_training.labs.bowlview import Views, static
-from interactive_training.labs.bowlwords import Shown
-from interactive_training.labs.hand import Hand
+from interactive_training.labs.bowlstate import Shown, lane_of, rival, set_up
+from interactive_training.labs.bowlview import Cloud, Views, static
 from interactive_training.labs.latest import Latest
 from interactive_training.labs.parts import Part
-from interactive_training.probes import curvature, reading
-from interactive_training.probes.reading import Reading
+from interactive_training.probes import reading
 
 QUESTION = "How big may a step be?"
 SAME_GESTURE = 1.0  # seconds in which changes of one thing count as one
@@ -36,10 +33,12 @@ class BowlLab:
     """Optimizers on a surface of two variables: drag the start, drag the learning rate.
 
     `surface` is a name in SURFACES, such as "bowl" (which takes `condition`, 1 or more, and
-    `angle` in degrees), "rosenbrock", "himmelblau", "saddle" or "two minima"; or a function of
-    your own that takes a tensor w of shape (2,) and returns a scalar, shown over `box`,
-    ((left, right), (bottom, top)). `recipe` is the learner's optimizer, `start` and `steps` those
-    of the surface if they are not given. Raises TaskError or RecipeError when they do not fit.
+    `angle` in degrees), "rosenbrock", "himmelblau", "saddle" or "two minima"; "network slice", or
+    a `slice_through` a run of yours; or a function of your own that takes a tensor w of shape
+    (2,) and returns a scalar, shown over `box`, ((left, right), (bottom, top)). All take `noise`,
+    that of minibatches, which begins at `seed`. `recipe` is the learner's optimizer, `start` and
+    `steps` those of the surface if they are not given. Raises TaskError or RecipeError when they
+    do not fit.
 
     Every path is a real run of torch.optim through the package's training loop. `paths` are those
     on the screen; `change`, `move` and `add` do what the controls do and raise in the cell.
@@ -49,11 +48,12 @@ class BowlLab:
 
     def __init__(
         self,
-        surface: str | Surface = "bowl",
+        surface: str | Surface | Slice = "bowl",
         recipe: Recipe | None = None,
         *,
         start: Sequence[float] | None = None,
         steps: int | None = None,
+        seed: int = 0,
         box: tuple[Point, Point] | None = None,
         question: str = QUESTION,
         hide: Sequence[str] = (),
@@ -62,16 +62,17 @@ class BowlLab:
         first = None if start is None else _point(start)
         if isinstance(surface, str):
             ground = Ground.named(surface, **options)
+        elif isinstance(surface, Slice):
+            ground = Ground.of_slice(surface, **options)
         else:
-            ground = Ground.own(surface, first or (1.0, 1.0), box)
+            ground = Ground.own(surface, first or (1.0, 1.0), box, **options)
         made = Race.on(ground, recipe)
-        made = replace(made, start=first or made.start, steps=steps or made.steps)
+        made = replace(made, start=first or made.start, steps=steps or made.steps, seed=seed)
         self.question, self.hide = question, tuple(hide)
-        self.selected = 0
         self.shown = Shown(made)
         self.reading = reading.read(made)
         self.refusal = ""
-        self._cloud: Floats | None = None
+        self._cloud: Cloud | None = None
         self._closed = False
         self._gesture: tuple[str, float] = ("", 0.0)
         self._told = 0.0
@@ -80,13 +81,11 @@ class BowlLab:
         self.head = Part("heading", self._receive, self._fail)
         self.controls = Part("racers", self._receive, self._fail)
         self.words = Part("words", self._receive, self._fail)
-        self.views = Views(self._start_dragged, self._pin_dragged, self._clicked)
-        self.views.surface.on_view(self._seen)
-        side = _box([self.views.heights, self.views.fates], "it-side")
-        pictures = _box([self.views.surface, side], "it-views")
-        grid = _box([self.head, pictures, self.controls, self.words], "it-bowl")
+        self._side, self._pictures = _box([], "it-side"), _box([], "it-views")
+        self.views = self._new_views(large=False)
+        grid = _box([self.head, self._pictures, self.controls, self.words], "it-bowl")
         self.root = _box([grid], "it-lab")
-        self._boxes = (side, pictures, grid, self.root)
+        self._boxes = (self._side, self._pictures, grid, self.root)
         cells.take_over(self)
         self._latest.put(self.shown)
 
@@ -107,7 +106,7 @@ class BowlLab:
 
         `lane` is "you", "twin" or "third". Raises RecipeError for a value that cannot be used.
         """
-        self._ask(self.race.changed(self._lane(lane), **values), f"{lane}{sorted(values)}")
+        self._ask(self.race.changed(lane_of(self.race, lane), **values), f"{lane}{sorted(values)}")
 
     def move(self, start: Sequence[float]) -> None:
         """Put the start somewhere else; raises TaskError off the picture."""
@@ -115,13 +114,13 @@ class BowlLab:
 
     def add(self, recipe: Recipe | None = None, scale: float = 1.0) -> None:
         """Let another optimizer run from the same start; raises RecipeError for a fourth."""
-        racer = Racer(recipe, scale) if recipe is not None else self._rival()
+        racer = rival(self.race, self.reading) if recipe is None else Racer(recipe, scale)
         self._ask(replace(self.race, racers=(*self.race.racers, racer)), "racer")
 
     def source(self, lane: str = "you") -> str:
         """The plain PyTorch script of a racer."""
-        number = self._lane(lane)
-        run = Run(self.race.task(number), self.race.racers[number].recipe)
+        number = lane_of(self.race, lane)
+        run = Run(self.race.task(number), self.race.racers[number].recipe, seed=self.race.seed)
         return source(run, self.race.steps)
 
     def close(self) -> None:
@@ -151,55 +150,46 @@ class BowlLab:
     def _receive(self, message: Mapping[str, Any]) -> None:
         """One message of the browser, on whatever thread it comes."""
         value: Any = message.get("value")
+        shown = self.shown
         try:
             match message["verb"]:
                 case "set":
-                    name = str(message["name"])
-                    racer = self.race.racers[self.selected]
-                    values = racers.change(racer, name, value)
-                    self._ask(self.race.changed(self.selected, **values), f"{self.selected}{name}")
+                    name, lane = str(message["name"]), shown.selected
+                    values = racers.change(self.race.racers[lane], name, value)
+                    self._ask(self.race.changed(lane, **values), f"{lane}{name}")
                 case "setup":
                     self._set_up(str(message["name"]), value)
                 case "select":
-                    self.selected = int(value)
-                    self._put()
+                    self._put(selected=int(value))
                 case "add":
-                    self.add()
-                    self.selected = len(self.race.racers) - 1
-                    self._put()
+                    self._show(shown.with_rival(self.reading))
                 case "remove":
-                    kept = [r for i, r in enumerate(self.race.racers) if i != self.selected]
-                    self.selected = 0
-                    self._ask(replace(self.race, racers=tuple(kept)), "racer")
+                    self._show(shown.without())
                 case "cloud":
-                    self._put(cloud=not self.shown.cloud)
+                    self._put(cloud=not shown.cloud)
                 case "moment" | "next" | "back" as verb:
-                    self._slow_motion(verb)
+                    self._show(shown.slow_motion(verb, self.reading))
                 case "goal":
-                    self._next_goal()
+                    self._show(shown.next_goal())
                 case "impossible":
                     self._put(given_up=True)
                 case "hand" | "go" | "over" as verb:
-                    self._by_hand(verb)
+                    self._show(shown.by_hand(verb))
+                case "present":
+                    self._present(bool(value))
         except (RecipeError, TaskError) as error:
             self._refuse(str(error))
 
     def _set_up(self, name: str, value: Any) -> None:
         value = controls.read(value) if isinstance(value, str) else value
-        race = self.race
-        if name == "steps":
-            self._ask(replace(race, steps=value), name)
-            return
+        race = set_up(self.race, name, value, self.reading)
         if name == "surface":
-            new = Race.on(Ground.named(value))
-            self.selected = 0
-            self._put(race=new, before=None, cloud=False, moment=None, hand=None, goal=None)
-            return
-        options = {**race.ground.options, name: value}
-        new = replace(race, ground=Ground.named(race.ground.name, **options))
-        self._ask(reading.rescaled(new, self.reading), name)
+            self._show(self.shown.on(race))
+        else:
+            self._ask(race, name)
 
-    def _start_dragged(self, x: float, y: float, done: bool) -> None:
+    def _start_dragged(self, x: float, y: float, done: bool) -> bool:
+        """Ask for the path from there; the frame that answers the hand is the one with it."""
         hand = self.shown.hand
         try:
             race = replace(self.race, start=(x, y))
@@ -207,76 +197,47 @@ class BowlLab:
                 moved = done and (x, y) != hand.points[-1]
                 self._put(hand=hand.moved(race.ground, (x, y)) if moved else hand, race=race)
             else:
-                self._ask(race, "start")
+                self._ask(race, "start", moving=not done)
         except (RecipeError, TaskError) as error:
             self._put()  # the ring goes back to where it can be
             self._refuse(str(error))
+        return True
 
-    def _pin_dragged(self, lr: float, momentum: float, done: bool) -> None:
+    def _pin_dragged(self, lr: float, momentum: float, done: bool) -> bool:
+        mine = self.race.racers[0]
         try:
-            self._ask(self.race.changed(0, lr=lr, momentum=momentum), "pin")
+            values: dict[str, Any] = {"momentum": momentum}
+            if mine.recipe.optimizer != "SGD":
+                values = racers.change(mine, "beta1", min(momentum, 0.999))
+            self._ask(self.race.changed(0, lr=lr, **values), "pin")
         except RecipeError as error:
             self._put()
             self._refuse(str(error))
+        return True
 
     def _clicked(self, _axes: int, x: float, y: float) -> None:
         if self.shown.hand is None:
             self._start_dragged(x, y, True)
 
-    def _slow_motion(self, verb: str) -> None:
-        at = self.shown.moment
-        last = self.reading.paths[0].taken - 1
-        if verb == "moment":
-            self._put(moment=0 if at is None else None)
-        elif at is not None:
-            self._put(moment=min(max(0, at + (1 if verb == "next" else -1)), max(0, last)))
+    def _present(self, large: bool) -> None:
+        """Show the surface alone, in large type, or all three pictures again."""
+        with self._drawing:
+            old = self.views
+            self.views = self._new_views(large=large)
+            old.close()
+        self._put()
 
-    def _next_goal(self) -> None:
-        goals = [None, *GOALS]
-        goal = goals[(goals.index(self.shown.goal) + 1) % len(goals)]
-        if goal is None:
-            self._put(goal=None)
-            return
-        ground = Ground.named("bowl", condition=goal.condition)
-        recipe = self.race.racers[0].recipe
-        if ground.options != self.race.ground.options or self.race.ground.name != "bowl":
-            bowl = curvature.curvature(ground.function, (0.0, 0.0))
-            assert bowl is not None
-            recipe = replace(recipe, lr=1.2 / bowl.values[1])
-        race = Race(ground, ground.row.start, goal.steps, (Racer(recipe),))
-        self.selected = 0
-        self._put(race=race, goal=goal, given_up=False, before=None, cloud=False, moment=None)
-
-    def _by_hand(self, verb: str) -> None:
-        hand = self.shown.hand
-        if verb == "hand":
-            begun = Hand.begin(self.race.ground, self.race.start)
-            self._put(hand=begun, cloud=False, moment=None, before=None)
-        elif verb == "go" and hand is not None:
-            race = replace(self.race, start=hand.points[0])
-            self._put(hand=replace(hand, blind=False), race=race)
-        else:
-            self._put(hand=None)
-
-    def _rival(self) -> Racer:
-        """A second optimizer worth a look: momentum if there is none, then Adam."""
-        mine = self.race.racers[0]
-        if len(self.race.racers) == 1 and mine.recipe.optimizer == "SGD":
-            rule, bowl = self.reading.rules[0], self.reading.bowl
-            found = 0.9
-            if rule is not None and bowl is not None:
-                found = float(controls.number(curvature.best_momentum(rule, bowl.values)))
-            return replace(mine, recipe=replace(mine.recipe, momentum=found))
-        return Racer(Recipe(optimizer="Adam", lr=mine.recipe.lr))
-
-    def _lane(self, name: str) -> int:
-        if name not in LANES[: len(self.race.racers)]:
-            raise RecipeError(f"there is no racer {name!r}; choose {LANES[0]!r} or add one.")
-        return LANES.index(name)
+    def _new_views(self, *, large: bool) -> Views:
+        views = Views(self._start_dragged, self._pin_dragged, self._clicked, large=large)
+        for live in views.figures:
+            live.on_view(self._seen)
+        self._side.children = (views.heights, views.fates)
+        self._pictures.children = (views.surface,) if large else (views.surface, self._side)
+        return views
 
     # Asking for a picture -------------------------------------------------------------------------
 
-    def _ask(self, race: Race, gesture: str) -> None:
+    def _ask(self, race: Race, gesture: str, *, moving: bool = False) -> None:
         """Show another race; what was there when this gesture began stays as a grey line."""
         with self._state:
             now = time.monotonic()
@@ -286,20 +247,26 @@ class BowlLab:
             if gesture != name or now - at > SAME_GESTURE:
                 before = self.reading
             same = race.ground == self.shown.race.ground
-            self._put(race=race, before=before if same else None)
+            self._put(race=race, before=before if same else None, moving=moving)
 
     def _put(self, **changed: Any) -> None:
         with self._state:
-            if "race" in changed and changed["race"] != self.shown.race:
-                changed["hint"] = ""
-            self.shown = replace(self.shown, **changed)
+            self._show(replace(self.shown, **changed))
+
+    def _show(self, shown: Shown) -> None:
+        """Ask for another state of the screen."""
+        with self._state:
+            if shown.race != self.shown.race:
+                shown = replace(shown, hint="")
+            self.shown = shown
             self.refusal = ""
-            self._latest.put(self.shown)
+            self._latest.put(shown)
 
     def _seen(self, visible: bool) -> None:
-        """A page shows the lab: from now on the worker draws."""
+        """A page shows the lab: from now on the worker draws, for the size the page gave it."""
         if visible and not self._closed:
             self._latest.start()
+            self._latest.put(self.shown)
 
     def _refuse(self, words: str) -> None:
         self.refusal = words
@@ -314,7 +281,8 @@ class BowlLab:
             if self.shown.race != self.reading.race:
                 self.shown = replace(self.shown, race=self.reading.race, cloud=False)
         self._refuse(words)
-        self.views.surface.update()
+        for live in self.views.figures:
+            live.update()
 
     # What the lab shows ---------------------------------------------------------------------------
 
@@ -328,74 +296,16 @@ class BowlLab:
         cloud = shown.race.cloud() if shown.cloud else None
         with self._drawing:
             self.reading, self._cloud = found, cloud
-            self._draw_map(shown, found, cloud)
-            self._draw_side(shown, found)
+            self.views.show(shown, found, cloud)
             now = time.monotonic()
             if shown is self.shown or now - self._told > PARTS_EVERY:
                 self._told = now
                 self._show_parts()
 
-    def _draw_map(self, shown: Shown, found: Reading, cloud: Floats | None) -> None:
-        live, drawings = self.views.surface, self.views.drawings
-        hand = shown.hand
-        blind = hand is not None and hand.blind
-        with live.lock:
-            new = drawings.show_ground(shown.race.ground)
-            hidden = drawings.surface.hidden
-            drawings.surface.hide_surface(blind)
-            trail = None if hand is None else hand.trail
-            drawings.show_paths(
-                found if not blind else replace(found, paths=[], leaves=[], heights=[]),
-                before=shown.before if hand is None else None,
-                cloud=cloud,
-                trail=trail,
-                hint=shown.hint if hand is None else "",
-            )
-            moment = None
-            if blind and hand is not None:
-                moment, _ = hand.sight(shown.race.ground, shown.race.start)
-            elif shown.moment is not None and shown.moment < found.paths[0].taken:
-                moment = races.moment(shown.race, shown.moment)
-            drawings.show_moment(shown.race.ground, moment)
-        if new or hidden != blind:
-            live.redraw()
-        live.update()
-
-    def _draw_side(self, shown: Shown, found: Reading) -> None:
-        views, hand = self.views, shown.hand
-        goal = None if shown.goal is None else shown.goal.height
-        with views.heights.lock:
-            if hand is not None and hand.blind:
-                found = replace(found, paths=[], leaves=[], heights=[])
-            trail = None if hand is None else hand.climb
-            changed = views.drawings.show_heights(found, trail, goal)
-        if changed:
-            views.heights.redraw()
-        views.heights.update()
-        if hand is not None and hand.blind:
-            return
-        with views.fates.lock:
-            changed = views.drawings.show_fates(found)
-        if changed:
-            views.fates.redraw()
-        views.fates.update()
-
     def _show_parts(self, again: bool = False) -> None:
-        shown, race = self.shown, self.race
-        self.selected = min(self.selected, len(race.racers) - 1)
-        fits = self.reading if self.reading.race == race else None
-        heading = bowlwords.heading(shown, self.question, self.hide)
-        self.head.show(heading, again=again)
-        self.controls.show(
-            {
-                "tabs": racers.tabs(race),
-                "selected": self.selected,
-                "full": len(race.racers) == len(LANES),
-                "controls": racers.in_view(race, self.selected, fits),
-                "more": racers.unfolded(race, self.selected),
-            },
-            again=again,
-        )
+        shown = self.shown
+        self.head.show(bowlwords.heading(shown, self.question, self.hide), again=again)
+        self.controls.show(bowlwords.steering(shown, self.reading), again=again)
         text = self.refusal or self._sentence()
         self.words.show(
             {

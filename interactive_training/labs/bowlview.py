@@ -1,24 +1,39 @@
 """The pictures of BowlLab: the surface with its paths, the heights, and the fate map."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
+from interactive_training.engine import race as races
+from interactive_training.engine.errors import TaskError
 from interactive_training.engine.paths import Floats, plane
-from interactive_training.engine.race import LANES, Ground, Moment
+from interactive_training.engine.race import LANES, Ground, Moment, Race
+from interactive_training.engine.recipe import optimizer_values
+from interactive_training.engine.surfaces import Point
 from interactive_training.figures import style
 from interactive_training.figures.rates import FateChart, HeightChart
 from interactive_training.figures.surface import SurfaceMap, Track
+from interactive_training.labs.bowlstate import Shown
 from interactive_training.live import LiveFigure
+from interactive_training.probes import adaptive
 from interactive_training.probes import curvature as curves
+from interactive_training.probes.curvature import FateMap
 from interactive_training.probes.reading import Reading
 
-MAP, SIDE = 370, 185  # pixels
+MAP, SIDE, LARGE = 356, 178, 450  # pixels
 LONGEST = 0.22  # of the picture's width, for an arrow
-ToDrag = Callable[[float, float, bool], None]
+CLIPPED = 0.1  # of the picture's width, for what clipping leaves
+ToDrag = Callable[[float, float, bool], bool | None]
+Cloud = tuple[Floats, Floats]  # starts and ends
+# What a map is for, how it is made with the names of its regions, and why there is none.
+Made = tuple[Any, Callable[[], tuple[FateMap, tuple[str, ...]]] | None, str]
 
 
 class Drawings:
@@ -29,14 +44,14 @@ class Drawings:
         self.heights = HeightChart(heights, animated=animated)
         self.fates = FateChart(fates, animated=animated)
         self._ground: Ground | None = None
-        self._rule: object = None
+        self._map: object = None  # what the map on the screen is for
 
     def show_ground(self, ground: Ground) -> bool:
         """Draw the contours of a surface, if it is another one; return whether it was."""
         if ground == self._ground:
             return False
         x, y, height = plane(ground.function, ground.row.box)
-        lowest = ground.row.lowest if ground.name != "own" else float(np.nanmin(height))
+        lowest = ground.row.lowest if ground.row.minima else float(np.nanmin(height))
         self.surface.show_surface(x, y, height, lowest)
         self._ground = ground
         return True
@@ -46,14 +61,16 @@ class Drawings:
         reading: Reading,
         *,
         before: Reading | None = None,
-        cloud: Floats | None = None,
+        cloud: Cloud | None = None,
         trail: Floats | None = None,
         hint: str = "",
     ) -> None:
         """Draw where the racers went, and where the learner's went before."""
         tracks = {
-            lane: Track(path.points, leaves)
-            for lane, path, leaves in zip(LANES, reading.paths, reading.leaves, strict=False)
+            lane: Track(path.points, leaves, name)
+            for lane, path, leaves, name in zip(
+                LANES, reading.paths, reading.leaves, names(reading), strict=False
+            )
         }
         ghost = Track(np.empty((0, 2)))
         if before is not None:
@@ -62,71 +79,126 @@ class Drawings:
             reading.race.start, tracks, ghost=ghost, cloud=cloud, trail=trail, hint=hint
         )
 
-    def show_moment(self, ground: Ground, moment: Moment | None) -> None:
-        """Draw what an optimizer holds at one step as arrows; lengths as shares of the picture."""
+    def show_moment(self, race: Race, moment: Moment | None) -> None:
+        """Draw what an optimizer holds at one step as arrows; lengths as shares of the picture.
+
+        With clipping, gradients are drawn to the scale of what it lets pass.
+        """
         if moment is None:
             self.surface.show_arrows(None, {})
             return
-        (left, right), _ = ground.row.box
+        (left, right), _ = race.ground.row.box
         longest = LONGEST * (right - left)
-        arrows = {"gradient": shortened(moment.gradient, longest), "step": np.array(moment.step)}
-        if moment.momentum is not None:
-            arrows["momentum"] = shortened(moment.momentum, longest)
+        scale, limit = 1.0, None
+        if moment.clipped is not None:
+            recipe = race.racers[0].recipe
+            limit = recipe.clip, CLIPPED * (right - left)
+            scale = limit[1] / recipe.clip_at
+        arrows = {
+            name: shortened(scale * np.array(vector), longest)
+            for name, vector in (
+                ("gradient", moment.gradient),
+                ("clipped", moment.clipped),
+                ("momentum", moment.momentum),
+            )
+            if vector is not None
+        }
+        arrows["step"] = np.array(moment.step)
         squares = None
         if moment.squares is not None:
             squares = shortened(np.sqrt(moment.squares), longest / 2)
-        self.surface.show_arrows(moment.at, arrows, squares)
+        self.surface.show_arrows(moment.at, arrows, squares, limit)
 
     def show_heights(
-        self, reading: Reading, trail: Floats | None = None, goal: float | None = None
+        self,
+        reading: Reading,
+        *,
+        before: Reading | None = None,
+        trail: Floats | None = None,
+        goal: float | None = None,
     ) -> bool:
         """Draw how high each racer was at each step; return whether the limits changed."""
+        ghost = {} if before is None else {"ghost": ("before", before.heights[0])}
         shares = reading.shares() if len(reading.paths) == 1 and trail is None else None
         steps = reading.race.steps
         if shares is not None:
-            named = self.heights.name("height by direction (log)")
+            named = self.heights.name("loss by direction (log)")
             lines = {"you": ("steep", shares[:, 1]), "flat": ("flat", shares[:, 0])}
-            return self.heights.show(lines, steps, goal) or named
+            return self.heights.show(lines | ghost, steps, goal) or named
         named = self.heights.name("height above the lowest point (log)")
         lines = dict(zip(LANES, zip(LANES, reading.heights, strict=False), strict=False))
         if trail is not None:
             lines["fourth"] = ("hand", trail)
             steps = max(steps, len(trail) - 1)
-        return self.heights.show(lines, steps, goal) or named
+        return self.heights.show(lines | ghost, steps, goal) or named
 
-    def show_fates(self, reading: Reading) -> bool:
-        """Draw the fate map and its pins; return whether the map is another one."""
-        rule, bowl = reading.rules[0], reading.bowl
-        pins = {
-            lane: (racer.recipe.lr, racer.recipe.momentum or 0.0)
-            for lane, racer, other in zip(LANES, reading.race.racers, reading.rules, strict=False)
-            if other is not None
-        }
-        if rule is None or bowl is None:
-            name = reading.race.racers[0].recipe.optimizer
-            note = (
-                f"This map is for SGD.\n{name} scales its steps\nby the gradients it has seen."
-                if rule is None
-                else "No bowl at the end of this path."
-            )
-            changed = self._rule is not None
-            self._rule = None
+    def show_fates(self, reading: Reading, *, again: bool = True) -> bool:
+        """Draw the fate map and its pins; return whether the map is another one.
+
+        `again=False` keeps a map that depends on the start for as long as the start moves.
+        """
+        if reading.rules[0] is not None:
+            key, make, note = self._of_sgd(reading)
+        else:
+            key, make, note = self._of_adam(reading, again)
+        changed = bool(key != self._map)
+        if changed and make is None:
             self.fates.hide(True)
-            self.fates.show(None, {}, note)
-            return changed
-        what = curves.Rule(
-            0.0, 0.0, rule.dampening, rule.nesterov, rule.decay, rule.kept, rule.scale
-        )
-        wanted = (what, bowl.values)
-        changed = wanted != self._rule
-        if changed:
-            found = curves.fate_map(what, bowl.values)
-            self.fates.show_map(
-                found.lr, found.momentum, found.rates, found.fates, curves.FATES, found.best
-            )
-            self._rule = wanted
-        self.fates.show(pins.pop("you"), pins)
+        elif changed and make is not None:
+            try:
+                found, names = make()
+                self.fates.show_map(
+                    found.lr, found.momentum, found.rates, found.fates, names, found.best
+                )
+            except TaskError as error:
+                key, note = None, f"No map: {error}"
+                self.fates.hide(True)
+        self._map = key
+        pins = {} if note else pins_of(reading)
+        self.fates.show(pins.pop("you", None), pins, note)
         return changed
+
+    def _of_sgd(self, reading: Reading) -> Made:
+        rule, bowl = reading.rules[0], reading.bowl
+        if rule is None or bowl is None:
+            return None, None, "No bowl at the end of this path."
+        what, values = replace(rule, lr=0.0, momentum=0.0), bowl.values
+        return (what, values), lambda: (curves.fate_map(what, values), curves.FATES), ""
+
+    def _of_adam(self, reading: Reading, again: bool) -> Made:
+        race = reading.race
+        note = adaptive.refusal(race)
+        if note:
+            return None, None, note
+        mine = race.racers[0]
+        values = {**optimizer_values(mine.recipe), "lr": 0.0}
+        values["betas"] = values["betas"][1:]  # type: ignore[index]
+        start = race.start if again or not isinstance(self._map, tuple) else self._map[1]
+        place = race.ground, race.steps, mine.scale
+        key = (mine.recipe.optimizer, start, place, values)
+        return key, lambda: (adaptive.outcome_map(race), adaptive.OUTCOMES), ""
+
+
+def names(reading: Reading) -> list[str]:
+    """What each racer is called on the map: its optimizer, with its momentum; nothing if alone."""
+    recipes = [racer.recipe for racer in reading.race.racers]
+    if len(recipes) == 1:
+        return [""]
+    return [f"{r.optimizer} {r.momentum:.2g}" if r.momentum else r.optimizer for r in recipes]
+
+
+def pins_of(reading: Reading) -> dict[str, Point]:
+    """Learning rate and momentum of the racers that the learner's map is for, by lane."""
+    racers = reading.race.racers
+    mine = racers[0].recipe.optimizer
+    found = {}
+    for lane, racer in zip(LANES, racers, strict=False):
+        recipe = racer.recipe
+        if recipe.optimizer == mine:
+            betas = optimizer_values(recipe).get("betas")
+            first = betas[0] if isinstance(betas, tuple) else recipe.momentum or 0.0
+            found[lane] = (recipe.lr, first)
+    return found
 
 
 def shortened(vector: object, longest: float) -> Floats:
@@ -137,9 +209,11 @@ def shortened(vector: object, longest: float) -> Floats:
 
 
 class Views:
-    """The live figures of a BowlLab."""
+    """The live figures of a BowlLab; `large` makes the surface fit for the last row of a room."""
 
-    def __init__(self, on_start: ToDrag, on_pin: ToDrag, on_click: Callable[..., None]) -> None:
+    def __init__(
+        self, on_start: ToDrag, on_pin: ToDrag, on_click: Callable[..., None], *, large: bool
+    ) -> None:
         figures = [
             Figure(layout=style.Margins(left=26, right=10, top=26, bottom=20)),
             Figure(layout=style.Margins(left=40, right=46, top=26, bottom=20)),
@@ -147,7 +221,10 @@ class Views:
         ]
         axes = [figure.add_subplot() for figure in figures]
         self.drawings = Drawings(*axes, animated=True)
-        self.surface = LiveFigure(figures[0], height=MAP, label="paths over the surface")
+        if large:
+            style.enlarge(figures[0], 2)
+        height = LARGE if large else MAP
+        self.surface = LiveFigure(figures[0], height=height, label="paths over the surface")
         self.heights = LiveFigure(figures[1], height=SIDE, label="height by step")
         self.fates = LiveFigure(figures[2], height=SIDE, label="fate by learning rate and momentum")
         self.surface.draggable(self.drawings.surface.start, on_start, label="start of the path")
@@ -158,6 +235,51 @@ class Views:
             label="learning rate and momentum",
         )
         self.surface.on_click(on_click)
+
+        def clicked(_axes: int, lr: float, momentum: float) -> None:
+            if self.drawings.fates.mapped:
+                on_pin(lr, momentum, True)
+
+        self.fates.on_click(clicked)
+
+    def show(self, shown: Shown, found: Reading, cloud: Cloud | None) -> None:
+        """Bring all three up to date."""
+        if shown.blind:
+            found = replace(found, paths=[], leaves=[], heights=[])
+        self._show_surface(shown, found, cloud)
+        with self.heights.lock:
+            changed = self.drawings.show_heights(
+                found,
+                before=shown.before if shown.hand is None else None,
+                trail=None if shown.hand is None else shown.hand.climb,
+                goal=None if shown.goal is None else shown.goal.height,
+            )
+        self._refresh(self.heights, changed)
+        with self.fates.lock:
+            changed = not shown.blind and self.drawings.show_fates(found, again=not shown.moving)
+        self._refresh(self.fates, changed)
+
+    def _show_surface(self, shown: Shown, found: Reading, cloud: Cloud | None) -> None:
+        drawings, hand = self.drawings, shown.hand
+        with self.surface.lock:
+            new = drawings.show_ground(shown.race.ground)
+            hidden = drawings.surface.hidden
+            drawings.surface.hide_surface(shown.blind)
+            drawings.show_paths(
+                found,
+                before=shown.before if hand is None else None,
+                cloud=cloud,
+                trail=None if hand is None else hand.trail,
+                hint=shown.hint if hand is None else "",
+            )
+            drawings.show_moment(shown.race, moment_of(shown, found))
+        self._refresh(self.surface, new or hidden != shown.blind)
+
+    def _refresh(self, live: LiveFigure, changed: bool) -> None:
+        """Show what moves, and the background too if it changed."""
+        if changed:
+            live.redraw()
+        live.update()
 
     @property
     def figures(self) -> tuple[LiveFigure, LiveFigure, LiveFigure]:
@@ -170,10 +292,21 @@ class Views:
             live.close()
 
 
+def moment_of(shown: Shown, found: Reading) -> Moment | None:
+    """The step whose arrows are drawn: that of slow motion, or the first where it is clipped."""
+    race, hand = shown.race, shown.hand
+    if hand is not None:
+        return hand.sight(race.ground, race.start)[0] if hand.blind else None
+    at = shown.moment
+    if at is None and race.racers[0].recipe.clip != "none":
+        at = 0
+    return None if at is None or at >= found.paths[0].taken else races.moment(race, at)
+
+
 def static(reading: Reading) -> bytes:
     """All three pictures as one PNG: light, on white, 1696 pixels wide."""
     figure = Figure(figsize=(848 / 72, 370 / 72), dpi=144)
-    surface = figure.add_axes((0.03, 0.06, 0.55, 0.87))
+    surface = figure.add_axes((0.045, 0.06, 0.535, 0.87))
     heights = figure.add_axes((0.65, 0.58, 0.29, 0.35))
     fates = figure.add_axes((0.65, 0.06, 0.29, 0.35))
     drawings = Drawings(surface, heights, fates, animated=False)
@@ -183,6 +316,9 @@ def static(reading: Reading) -> bytes:
     drawings.show_fates(reading)
     style.apply(figure, style.LIGHT)
     figure.patch.set_facecolor("white")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    # A palette is enough here too, and keeps notebooks a third of the size.
     made = BytesIO()
-    figure.savefig(made, format="png")
+    Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").quantize(128).save(made, "PNG")
     return made.getvalue()

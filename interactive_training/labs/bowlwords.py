@@ -1,34 +1,17 @@
-"""What a BowlLab says: its heading, its sentence, its buttons and its goal."""
+"""What a BowlLab says: its heading, its controls, its sentence, its buttons and its goal."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from interactive_training.engine import race as races
-from interactive_training.engine.paths import Floats
-from interactive_training.engine.race import Race
+from interactive_training.engine.race import LANES
 from interactive_training.engine.surfaces import Point
-from interactive_training.exercises.goals import GOALS, Goal
+from interactive_training.exercises.goals import GOALS
 from interactive_training.labs import racers
-from interactive_training.labs.hand import Hand
+from interactive_training.labs.bowlstate import Shown
+from interactive_training.labs.bowlview import Cloud
 from interactive_training.probes import reading
 from interactive_training.probes.reading import Reading
-
-HINT = "drag me"
-
-
-@dataclass(frozen=True)
-class Shown:
-    """All that is on the screen of a BowlLab besides what it computes itself."""
-
-    race: Race
-    before: Reading | None = None
-    cloud: bool = False
-    moment: int | None = None
-    hand: Hand | None = None
-    goal: Goal | None = None
-    given_up: bool = False
-    hint: str = HINT
 
 
 def heading(shown: Shown, question: str, hide: Sequence[str]) -> dict[str, Any]:
@@ -46,7 +29,19 @@ def heading(shown: Shown, question: str, hide: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def sentence(shown: Shown, found: Reading, cloud: Floats | None) -> str:
+def steering(shown: Shown, found: Reading) -> dict[str, Any]:
+    """The racers, and the controls of the selected one."""
+    race, lane = shown.race, shown.selected
+    return {
+        "tabs": racers.tabs(race),
+        "selected": lane,
+        "full": len(race.racers) == len(LANES),
+        "controls": racers.in_view(race, lane, found if found.race == race else None),
+        "more": racers.unfolded(race, lane),
+    }
+
+
+def sentence(shown: Shown, found: Reading, cloud: Cloud | None) -> str:
     """What the picture shows, with a number and what it is compared with."""
     hand, race = shown.hand, shown.race
     if hand is not None and hand.blind:
@@ -60,11 +55,15 @@ def sentence(shown: Shown, found: Reading, cloud: Floats | None) -> str:
     if shown.moment is not None:
         at = races.moment(race, shown.moment)
         words = f"Step {shown.moment}: gradient {pair(at.gradient)}"
+        if at.clipped is not None:
+            words += f", clipped {pair(at.clipped)}"
         if at.momentum is not None:
             words += f", momentum {pair(at.momentum)}"
-        return f"{words}, step {pair(at.step)}."
+        words += f", step {pair(at.step)}."
+        plain = at.clipped is None and at.momentum is None
+        return words + reading.pressed_words(race, at.at) * plain
     if cloud is not None:
-        return reading.cloud_sentence(found.race, cloud)
+        return reading.cloud_sentence(found.race, cloud[1])
     return reading.sentence(found)
 
 

@@ -492,7 +492,16 @@ function heading(el, send) {
   const drawExtras = rebuilder(extras, (state) => state.extras.map((one) =>
     button(one.label, () => send({ verb: one.verb }), { "data-key": one.verb, "aria-pressed": String(one.on) })), () => {});
   el.append(make("div", { class: "it-head" }, asked, extras, setup, present, panel));
+  let presenting = false;
+  const follow = () => {
+    const full = document.fullscreenElement !== null && document.fullscreenElement === el.closest(".it-lab");
+    if (full !== presenting) send({ verb: "present", value: (presenting = full) });
+  };
+  document.addEventListener("fullscreenchange", follow);
   return {
+    end() {
+      document.removeEventListener("fullscreenchange", follow);
+    },
     draw(state) {
       setText(asked, state.question);
       setText(setup, `${state.setup} \u25BE`);

@@ -1,16 +1,19 @@
 """The controls of a race: surface and steps, and for each racer its optimizer and values."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from inspect import signature
 from typing import Any
 
 from interactive_training.engine.choices import BETAS, CLIPS, OPTIMIZERS, SCHEDULES, Field
-from interactive_training.engine.race import LANES, SCALE, STEPS, Race, Racer
-from interactive_training.engine.recipe import FIELDS, optimizer_values
+from interactive_training.engine.race import LANES, NETWORK, SCALE, SEED, STEPS, Race, Racer
+from interactive_training.engine.recipe import FIELDS, optimizer_values, schedule_values
 from interactive_training.engine.surfaces import SURFACES
 from interactive_training.labs import controls
 from interactive_training.labs.controls import Control, of_choice, of_field
-from interactive_training.probes.reading import Reading, marks, span
+from interactive_training.probes.reading import Reading, marks, short, span
 
+UNVALIDATED = [name for name in SCHEDULES if name != "ReduceLROnPlateau"]  # a surface has no data
 Marks = Mapping[str, Sequence[tuple[float, str]]]
 
 
@@ -42,9 +45,11 @@ def in_view(race: Race, lane: int, reading: Reading | None) -> list[Control]:
     """The learning rate, the momentum and the optimizer of one racer."""
     recipe = race.racers[lane].recipe
     found: Marks = {"lr": (), "momentum": ()} if reading is None else marks(reading, lane)
-    low, high, log = span(race) if recipe.optimizer == "SGD" else (1e-3, 10.0, True)
-    sliders = [marked("lr", "lr", recipe.lr, low, high, log, found["lr"])]
     row = OPTIMIZERS[recipe.optimizer]
+    low, high, log = span(race) if recipe.optimizer == "SGD" else (1e-3, 10.0, True)
+    usual = float(signature(row.make).parameters["lr"].default)
+    at = found["lr"] if recipe.optimizer == "SGD" else [(usual, f"usual {short(usual)}")]
+    sliders = [marked("lr", "lr", recipe.lr, low, high, log, at)]
     values = optimizer_values(recipe)
     if row.field("momentum") is not None:
         value = float(values["momentum"] or 0.0)  # type: ignore[arg-type]
@@ -52,8 +57,8 @@ def in_view(race: Race, lane: int, reading: Reading | None) -> list[Control]:
     elif row.field("betas") is not None:
         first = values["betas"]
         assert isinstance(first, tuple)
-        usual = ((0.0, "0"), (0.9, "usual .9"))
-        sliders.append(marked("beta1", "momentum", first[0], 0.0, 0.999, False, usual))
+        places = ((0.0, "0"), (0.9, "usual .9"))
+        sliders.append(marked("beta1", "momentum", first[0], 0.0, 0.999, False, places))
     return [*sliders, of_choice("optimizer", recipe.optimizer, list(OPTIMIZERS), "optimizer")]
 
 
@@ -75,12 +80,19 @@ def unfolded(race: Race, lane: int) -> list[Control]:
         if isinstance(beta2, tuple)
         else []
     )
+    schedule = SCHEDULES.get(recipe.schedule or "")
+    moved = (
+        []
+        if schedule is None
+        else controls.options_of(schedule, schedule_values(recipe), "schedule_options.")
+    )
     return [
         marked("scale", "gradient x", racer.scale, 1e-3, 1e3, True, ((1.0, "1"), (1e3, "1000"))),
         of_choice("clip", recipe.clip, CLIPS),
         *([of_field("clip_at", Field("clip_at", 1.0), recipe.clip_at)] * (recipe.clip != "none")),
         of_field("keep_grad", Field("keep_grad", 0.0, low=0, high=1), recipe.keep_grad),
-        of_choice("schedule", recipe.schedule or "none", ["none", *SCHEDULES]),
+        of_choice("schedule", recipe.schedule or "none", ["none", *UNVALIDATED]),
+        *moved,
         *squares,
         *own,
     ]
@@ -116,7 +128,14 @@ def ground(race: Race) -> list[Control]:
             ),
             marked("angle", "turned", angle, 0.0, 90.0, False, ((0.0, "0"), (45.0, "45"))),
         ]
-    names = [*SURFACES] if race.ground.name != "own" else ["own", *SURFACES]
+    noise = race.ground.noise
+    shape.append(
+        marked("noise", "noise", noise, 0.0, 2.0, False, ((0.0, "0 all data"), (1.0, "1")))
+    )
+    if noise:
+        shape.append(of_field("seed", replace(SEED, high=20), race.seed))
+    named = [*SURFACES, NETWORK]
+    names = named if race.ground.name in named else [race.ground.name, *named]
     return [
         of_choice("surface", race.ground.name, names),
         *shape,
@@ -133,16 +152,17 @@ def ground(race: Race) -> list[Control]:
 
 def described(race: Race) -> str:
     """The set-up in a few words: "L = w0^2 + 4 w1^2, 30 steps"."""
-    options, words = race.ground.options, race.ground.name
-    if words == "own":
-        words = "your function"
-    if race.ground.is_quadratic and not options:
-        words = race.ground.row.formula
-    if race.ground.is_quadratic and options:
+    ground = race.ground
+    options = {name: value for name, value in ground.options.items() if name != "noise"}
+    words = ground.name
+    if words == "own" or (ground.is_quadratic and not options):
+        words = ground.row.formula
+    if options:
         condition = controls.number(float(options.get("condition", 4.0)))
         angle = float(options.get("angle", 0.0))
         words = f"bowl, condition {condition}" + (f", turned {angle:.0f}" if angle else "")
-    return f"{words}, {race.steps} steps"
+    noisy = f", noise {controls.number(ground.noise)}" if ground.noise else ""
+    return f"{words}{noisy}, {race.steps} steps"
 
 
 def tabs(race: Race) -> list[dict[str, str]]:

@@ -168,7 +168,8 @@ class LiveFigure(anywidget.AnyWidget):
 
         Parameters: `artist` is an animated Line2D or scatter of one point on linear or log axes.
         ``on_drag(x, y, done)`` gets data coordinates after the artist was moved there; `done` is
-        True when it was let go. `bounds` is ((lowest x, highest x), (lowest y, highest y)), None
+        True when it was let go. It returns True if it will call `update` itself, once what follows
+        from the drag is ready. `bounds` is ((lowest x, highest x), (lowest y, highest y)), None
         for the axes. `label` names the point for a screen reader. Raises TypeError or ValueError
         for what cannot be dragged.
         """
@@ -274,12 +275,13 @@ class LiveFigure(anywidget.AnyWidget):
         with self.lock:
             handle = self._handles[message["handle"]]
             x, y = handle.move(message["x"], message["y"])
+            self._answered = message["id"]
+        later = False
         try:
-            handle.on_drag(x, y, message["done"])  # without the lock: it may wait for a worker
+            later = bool(handle.on_drag(x, y, message["done"]))  # without the lock: it may wait
         finally:
-            with self.lock:
-                self._answered = message["id"]
-            self.update()
+            if not later:
+                self.update()
 
     def _clicked(self, message: dict[str, Any]) -> None:
         for callback in list(self._on_click):

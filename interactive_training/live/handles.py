@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.lines import Line2D
 
-OnDrag = Callable[[float, float, bool], None]
+OnDrag = Callable[[float, float, bool], bool | None]
 Bounds = tuple[tuple[float, float], tuple[float, float]] | None
 
 

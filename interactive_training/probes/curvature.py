@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from interactive_training.engine.paths import Floats, Path
+from interactive_training.engine.randomness import apart
 from interactive_training.engine.recipe import Recipe
 from interactive_training.engine.surfaces import Point, Surface
 
@@ -51,7 +52,8 @@ def curvature(function: Surface, point: Point) -> Curvature | None:
     """The curvature of a surface at a point, or None where it has none that is finite."""
     at = torch.tensor(point, dtype=torch.float64)
     try:
-        found = torch.autograd.functional.hessian(function, at)
+        with apart():
+            found = torch.autograd.functional.hessian(function, at)
         matrix = found.double().numpy()
     except Exception:
         return None
@@ -173,7 +175,13 @@ def rates(rule: Rule, values: Sequence[float]) -> list[complex]:
 
 def worst(rule: Rule, values: Sequence[float]) -> float:
     """The size of the factor that decides: above 1 the path diverges."""
-    return max(abs(factor) for factor in rates(rule, values))
+    return float(sizes(rule, values, rule.lr, rule.momentum))
+
+
+def sizes(rule: Rule, values: Sequence[float], lr: Floats | float, m: Floats | float) -> Floats:
+    """The same with other learning rates and momenta `m`, which may be grids."""
+    found: Floats = np.max([np.abs(slowest(factors(rule, v, lr, m))) for v in values], 0)
+    return found
 
 
 def edge(rule: Rule, values: Sequence[float]) -> float:
@@ -197,12 +205,12 @@ def best_lr(rule: Rule, values: Sequence[float]) -> float:
     """The learning rate with the fastest end, everything else as it is."""
     if not (rule.momentum or rule.kept or rule.decay):
         return 2 / (sum(values) * rule.scale)
-    return _least(lambda lr: worst(replace(rule, lr=lr), values), edge(rule, values))
+    return _least(lambda lr: sizes(rule, values, lr, rule.momentum), edge(rule, values))
 
 
 def best_momentum(rule: Rule, values: Sequence[float]) -> float:
     """The momentum with the fastest end, everything else as it is."""
-    return _least(lambda m: worst(replace(rule, momentum=m), values), 1.0)
+    return _least(lambda m: sizes(rule, values, rule.lr, m), 1.0)
 
 
 def fastest(values: Sequence[float], scale: float = 1.0) -> tuple[float, float]:
@@ -211,13 +219,13 @@ def fastest(values: Sequence[float], scale: float = 1.0) -> tuple[float, float]:
     return (2 / (flat + steep)) ** 2, ((steep - flat) / (steep + flat)) ** 2
 
 
-def _least(size: Callable[[float], float], top: float) -> float:
+def _least(size: Callable[[Floats], Floats], top: float) -> float:
     """Where a function on (0, top] is least: a scan, and a finer one around its best."""
     low, high = 0.0, top
     best = top
     for _ in range(3):
         grid = np.linspace(low, high, 41)[1:]
-        best = float(min(grid, key=size))
+        best = float(grid[np.argmin(size(grid))])
         width = (high - low) / 40
         low, high = max(0.0, best - width), min(top, best + width)
     return best

@@ -6,6 +6,7 @@ import numpy as np
 
 from interactive_training.engine.paths import Floats, Path
 from interactive_training.engine.race import Race
+from interactive_training.engine.surfaces import Point
 from interactive_training.probes import curvature as curves
 from interactive_training.probes.curvature import Curvature, Rule
 
@@ -91,6 +92,26 @@ def marks(reading: Reading, lane: int) -> dict[str, list[tuple[float, str]]]:
     }
 
 
+def pressed(race: Race, at: Point, lane: int = 0) -> tuple[float, float] | None:
+    """A racer's lr x sharpness at a point, and the value from which on SGD would climb there.
+
+    None for other optimizers and where the surface does not bend upward. The value is 2 for
+    plain SGD and 2 (1 + momentum) with momentum.
+    """
+    racer = race.racers[lane]
+    bowl = curves.curvature(race.ground.function, at)
+    if racer.recipe.optimizer != "SGD" or bowl is None or bowl.values[1] <= 0:
+        return None
+    rule, sharpness = Rule.of(racer.recipe, racer.scale), bowl.values[1] * racer.scale
+    return rule.lr * sharpness, curves.edge(rule, bowl.values) * sharpness
+
+
+def pressed_words(race: Race, at: Point) -> str:
+    """The same in words, or nothing."""
+    found = pressed(race, at)
+    return "" if found is None else f" lr x sharpness {found[0]:.2g}, edge {found[1]:.2g}."
+
+
 def span(race: Race) -> tuple[float, float, bool]:
     """The learning rates worth a slider on this ground: lowest, highest, whether logarithmic."""
     found = [curves.curvature(race.ground.function, at) for at in race.ground.row.minima]
@@ -144,8 +165,9 @@ def sentence(reading: Reading) -> str:
         return f"Height after {reading.race.steps} steps: {', '.join(others)}."
     if factors is not None and reading.race.ground.is_quadratic:
         return f"{where}. Each step: flat {times(factors[0])}, steep {times(factors[1])}."
-    if factors is not None and edge is not None:
-        return f"{where}, height {_height(reading):.2g}. lr {racer.recipe.lr:.3g}, edge {edge:.3g}."
+    words = pressed_words(reading.race, path.end)
+    if words:
+        return f"{where}, height {_height(reading):.2g}.{words}"
     if path.taken:
         first = path.points[1] - path.points[0]
         return (

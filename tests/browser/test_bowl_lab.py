@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Notebook, OpenNotebook
@@ -70,14 +73,64 @@ def test_start_and_pin_are_dragged_in_both_themes(lab: OpenNotebook) -> None:
             page.keyboard.press("ArrowRight")
         changed(notebook, before, words)
         shot(notebook, f"bowl-2-dragged-{theme}")
-    box = page.locator(PIN).bounding_box()
+        drag_pin(notebook, 106, -4)
+        notebook.wait(SAYS, "Leaves the picture at step")
+        shot(notebook, f"bowl-3-diverges-{theme}")
+        page.locator(PIN).focus()
+        for _ in range(5):
+            page.keyboard.press("Shift+ArrowLeft")
+        notebook.wait(SAYS, "steps: (")
+    assert notebook.errors == []
+
+
+def drag_pin(notebook: Notebook, x: float, y: float) -> None:
+    """Drag the pin of the fate map by so many pixels."""
+    mouse, box = notebook.page.mouse, notebook.page.locator(PIN).bounding_box()
     assert box is not None
-    page.mouse.move(box["x"] + 14, box["y"] + 14)
+    mouse.move(box["x"] + 14, box["y"] + 14)
+    mouse.down()
+    mouse.move(box["x"] + 14 + x, box["y"] + 14 + y, steps=8)
+    mouse.up()
+
+
+def test_500_movements_leave_no_backlog_and_the_newest_wins(lab: OpenNotebook) -> None:
+    notebook = lab(LAB.replace("()", "(steps=200)"))
+    notebook.run()
+    notebook.wait(PAINTED, 1)
+    page, box = notebook.page, notebook.page.locator(START).bounding_box()
+    assert box is not None
+    x, y = box["x"] + 14, box["y"] + 14
+    page.mouse.move(x, y)
     page.mouse.down()
-    page.mouse.move(box["x"] + 120, box["y"] + 10, steps=8)
+    for number in range(500):
+        page.mouse.move(x - 200 + 200 * (number % 50) / 50, y + number / 4)
+    page.mouse.move(x - 100, y + 50)
     page.mouse.up()
-    notebook.wait(SAYS, "Leaves the picture at step")
-    shot(notebook, "bowl-3-diverges-dark")
+    page.wait_for_timeout(500)
+    notebook.run_code("done = lab._latest.done")
+    ends = "[lab.race.start, lab.reading.race.start, lab._latest.done - done]"
+    asked, drawn, work = json.loads(notebook.run_code(f"import json; print(json.dumps({ends}))"))
+    assert asked == drawn and work == 0
+    page_has = page.locator(START).get_attribute("aria-valuetext") or ""
+    assert [float(part) for part in page_has.split(",")] == pytest.approx(asked, rel=0.01)
+    assert notebook.errors == []
+
+
+def test_presenting(lab: OpenNotebook) -> None:
+    notebook = lab(LAB)
+    notebook.run()
+    notebook.wait(PAINTED, 1)
+    page = notebook.page
+    page.get_by_role("button", name="presenter mode").click()
+    notebook.wait("() => document.querySelectorAll('.live-figure').length === 1")
+    notebook.wait("() => document.querySelector('.live-figure').clientWidth > 1100")
+    page.locator("[data-key=range-lr]").focus()
+    for _ in range(6):
+        page.keyboard.press("Shift+ArrowRight")
+    notebook.wait(SAYS, "Leaves the picture")
+    shot(notebook, "bowl-11-presenter")
+    page.evaluate("() => document.exitFullscreen()")
+    notebook.wait(PAINTED, 1)
     assert notebook.errors == []
 
 

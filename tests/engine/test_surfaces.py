@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from math import sqrt
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from interactive_training import Recipe, RecipeError, Run, Task, TaskError
 from interactive_training.engine.choices import OPTIMIZERS, Field
 from interactive_training.engine.paths import ELEMENTWISE, cloud, path, plane
-from interactive_training.engine.race import Ground, Race, moment, slope
+from interactive_training.engine.race import Ground, Race, Racer, moment, slope
 from interactive_training.engine.recipe import optimizer_values
 from interactive_training.engine.surfaces import SURFACES, bowl, bowl_of
 
@@ -178,7 +179,7 @@ def test_options_of_a_bowl() -> None:
     for name, options, words in (
         ("bowl", {"condition": 0.5}, "condition is 0.5; choose a number of 1 or more"),
         ("bowl", {"bend": 1}, "'bend' is no option of bowl"),
-        ("saddle", {"angle": 1}, "saddle takes no options"),
+        ("saddle", {"angle": 1}, "'angle' is no option of saddle; it takes noise"),
     ):
         with pytest.raises(TaskError, match=words):
             Task.named(name, **options)
@@ -198,8 +199,57 @@ def test_a_function_that_fails_or_dawdles_on_the_way() -> None:
         time.sleep(0.01)
         return (w**2).sum()
 
+    began = time.monotonic()
+    plane(lambda w: time.sleep(0.1) or float(w[0]), SURFACES["bowl"].box)
+    assert time.monotonic() - began < 3
+
     slow = path(dawdles, START, Recipe(lr=0.1), 1000, seconds=0.1)
     assert "stopped after" in slow.stopped and 1 <= slow.taken < 12
+
+
+def test_noise_is_drawn_by_the_run_and_leads_off_the_saddle() -> None:
+    still, noisy = (Race.on(Ground.named("saddle", **o)) for o in ({}, {"noise": 0.3}))
+    torch.manual_seed(5)
+    outside = torch.get_rng_state()
+    assert still.run()[0].end[1] == 0  # the pass is never left
+    first = noisy.run()[0]
+    assert abs(first.end[1]) > 1
+    torch.rand(3)  # drawing outside changes nothing
+    again = noisy.run()[0]
+    assert np.array_equal(first.points, again.points)
+    assert not np.array_equal(first.points, replace(noisy, seed=1).run()[0].points)
+    torch.manual_seed(5)
+    moment(noisy, 3), noisy.cloud(), plane(noisy.ground.walked, noisy.ground.row.box)
+    assert torch.equal(torch.get_rng_state(), outside)
+    heights = [slope(still.ground.function, tuple(at))[0] for at in first.points]
+    assert np.allclose(first.heights, heights)  # those of the surface without noise
+
+
+def test_noise_has_the_size_it_says_and_every_racer_sees_the_same() -> None:
+    ground = Ground.named("bowl", noise=0.5)
+    race = Race(ground, START, 2000, (Racer(Recipe(lr=1e-9)), Racer(Recipe(lr=1e-9))))
+    one, other = race.run()
+    assert np.array_equal(one.points, other.points)
+    gradients = np.diff(one.points, axis=0) / -1e-9
+    assert gradients.mean(0) == pytest.approx([6, 16], abs=0.05)
+    assert gradients.std(0) == pytest.approx([0.5, 0.5], abs=0.03)
+    ends = cloud(ground.walked, [START, (1.0, 1.0)], Recipe(lr=0.1), 20)
+    alone = path(ground.walked, START, Recipe(lr=0.1), 20)
+    assert np.allclose(ends[0], alone.end, rtol=1e-12)
+    with pytest.raises(TaskError, match="noise is -1"):
+        ground.shaped(noise=-1)
+
+
+@pytest.mark.parametrize(
+    ("clip", "expected"), [("norm", np.array([6, 16]) / np.hypot(6, 16) * 4), ("value", [4, 4])]
+)
+def test_a_moment_shows_the_gradient_before_and_after_clipping(clip, expected) -> None:
+    race = Race.on(Ground.named("bowl"), Recipe(lr=0.1, clip=clip, clip_at=4.0))
+    found = moment(race, 0)
+    assert found.gradient == (6.0, 16.0)
+    assert found.clipped == pytest.approx(expected, rel=1e-4)
+    assert found.step == pytest.approx(-0.1 * np.array(expected), rel=1e-4)
+    assert moment(race.changed(0, clip="none"), 0).clipped is None
 
 
 def test_a_moment_of_adam() -> None:

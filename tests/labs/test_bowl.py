@@ -14,7 +14,9 @@ import pytest
 import torch
 
 from interactive_training import Recipe, RecipeError, Run, TaskError, train
+from interactive_training.engine.slices import slice_through
 from interactive_training.labs import BowlLab
+from interactive_training.labs.bowlstate import lane_of
 from interactive_training.labs.latest import Latest
 from tests.labs.conftest import widgets
 
@@ -147,7 +149,7 @@ def test_a_race_of_three_and_its_sources(make: Make) -> None:
     with pytest.raises(RecipeError, match="1 to 3 racers"):
         lab.add()
     for lane, path in zip(("you", "twin", "third"), lab.paths, strict=True):
-        number = lab._lane(lane)
+        number = lane_of(lab.race, lane)
         run = Run(lab.race.task(number), lab.race.racers[number].recipe)
         for _ in train(run, 30, record=False):
             pass
@@ -196,7 +198,7 @@ def test_bad_values_are_said_and_the_path_kept(make: Make) -> None:
 def test_own_functions(make: Make) -> None:
     lab = make(lambda w: (w[0] - 1) ** 2 + 3 * w[1] ** 2, start=(-1, 1))
     assert lab.paths[0].points[-1] == pytest.approx([1, 0], abs=1e-3)
-    assert "edge 0.333" in said(lab)
+    assert "lr x sharpness 0.6, edge 2." in said(lab)
 
     def breaks(w: torch.Tensor) -> torch.Tensor:
         if w[0] < 0:
@@ -237,7 +239,7 @@ def test_surfaces_and_their_shape(make: Make) -> None:
     hear(lab, "setup", name="condition", value=10)
     assert lab.race.racers[0].recipe.lr == pytest.approx(0.05)  # as near to its edge as before
     hear(lab, "setup", name="surface", value="rosenbrock")
-    assert "edge 0.002" in said(lab)
+    assert "edge 2." in said(lab)
     hear(lab, "setup", name="steps", value=100)
     assert lab.paths[0].taken == 100
     with pytest.raises(TaskError, match="did you mean"):
@@ -270,6 +272,141 @@ def test_be_the_optimizer(make: Make) -> None:
     assert not len(surface.trail.get_xdata())
 
 
+def test_the_script_of_a_noisy_racer_draws_the_same_noise(
+    make: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lab = make("saddle", noise=0.3, seed=4)
+    for scale in (1.0, 3.0):
+        lab.change(scale=scale)
+        script = tmp_path / f"{scale}.py"
+        script.write_text(lab.source() + "\nprint('end', w.tolist())\n")
+        runpy.run_path(str(script))
+        end = capsys.readouterr().out.rpartition("end ")[2]
+        assert end.strip() == str(list(lab.paths[0].end))
+
+
+def test_noise_and_seed_are_set_up(make: Make) -> None:
+    lab = make("saddle")
+    assert said(lab).startswith("60 steps: (1e-09, 0), height 1.")
+    hear(lab, "setup", name="noise", value=0.3)
+    assert lab.head.state["setup"] == "saddle, noise 0.3, 60 steps"
+    first = lab.paths[0].points
+    assert abs(first[-1, 1]) > 1
+    assert "seed" in [control["name"] for control in lab.head.state["controls"]]
+    hear(lab, "setup", name="seed", value=1)
+    assert not np.array_equal(lab.paths[0].points, first)
+    hear(lab, "setup", name="noise", value=-1.0)
+    assert lab.words.state["failed"] and "noise is -1" in said(lab)
+
+
+def test_a_network_slice_and_one_of_your_own(make: Make) -> None:
+    lab = make()
+    hear(lab, "setup", name="surface", value="network slice")
+    assert lab.head.state["setup"] == "network slice, 60 steps"
+    assert said(lab).startswith("60 steps: (-1.3, 0.88), height 1.2e-05. lr x sharpness 0.42")
+    hear(lab, "cloud")
+    assert said(lab).startswith("1,000 starts: ")
+    run = Run("xor", Recipe(optimizer="Adam", lr=0.01))
+    for _ in train(run, 30, record=False):
+        pass
+    own = make(slice_through(run, ("0.weight", 0), ("0.weight", 1)))
+    assert own.paths[0].heights[-1] < own.paths[0].heights[0]
+    assert own.head.state["controls"][0]["value"] == "slice"
+
+
+def test_clipping_is_drawn_as_arrows(make: Make) -> None:
+    lab = make()
+    surface = lab.views.drawings.surface
+    tips = lambda name: [s[-1] for s in surface.arrows[name].get_segments()][:1]  # noqa: E731
+    assert not tips("clipped")
+    hear(lab, "set", name="clip", value="value")
+    hear(lab, "set", name="clip_at", value=4.0)
+    assert np.allclose(tips("clipped")[0] - (3, 2), (0.84, 0.84))  # (4, 4), at the box's corner
+    (box,) = surface.limit.get_paths()
+    assert np.allclose(box.vertices.max(0), (3.84, 2.84))
+    hear(lab, "set", name="clip", value="norm")
+    (way,) = tips("clipped") - np.array((3, 2))
+    assert np.hypot(*way) == pytest.approx(0.84) and way[1] / way[0] == pytest.approx(16 / 6)
+    hear(lab, "moment")
+    assert said(lab).startswith("Step 0: gradient (6, 16), clipped (1.4, 3.7)")
+    hear(lab, "moment")
+    hear(lab, "set", name="clip", value="none")
+    assert not tips("clipped") and not surface.limit.get_paths()
+
+
+def test_the_pin_moves_adam_and_its_map_waits_for_the_start(make: Make) -> None:
+    lab = make(recipe=Recipe(optimizer="Adam", lr=0.15))
+    looked_at(lab)
+    fates = lab.views.drawings.fates
+    assert fates.ax.get_xscale() == "log"
+    drag(lab, 2.0, 0.3, handle=1)
+    settled(lab)
+    recipe = lab.race.racers[0].recipe
+    assert (recipe.lr, recipe.betas) == (2.0, (0.3, 0.999))
+    click = {"kind": "click", "view": "page", "axes": 0, "x": 0.5, "y": 0.2}
+    lab.views.fates._receive(lab.views.fates, click, None)
+    settled(lab)
+    assert (lab.race.racers[0].recipe.lr, fates.pin.get_xydata().tolist()) == (0.5, [[0.5, 0.2]])
+    regions = fates.layers[0]
+    drag(lab, 1.0, 1.0, done=False)
+    settled(lab)
+    assert fates.layers[0] is regions
+    drag(lab, 1.0, 1.0)
+    settled(lab)
+    assert fates.layers[0] is not regions
+    hear(lab, "set", name="optimizer", value="RMSprop")
+    settled(lab)
+    assert "a run of its own" in fates.note.get_text() and not fates.mapped
+    lab.views.fates._receive(lab.views.fates, {**click, "x": 0.7}, None)
+    settled(lab)
+    assert lab.race.racers[0].recipe.lr == 0.5
+    hear(lab, "set", name="optimizer", value="SGD")
+    settled(lab)
+    assert fates.ax.get_xscale() == "linear" and fates.note.get_text() == ""
+
+
+def test_what_was_before_has_a_name(make: Make) -> None:
+    lab = make()
+    surface = lab.views.drawings.surface
+    assert surface.before.get_text() == ""
+    lab.change(lr=0.24)
+    assert surface.before.get_text() == "before"
+    lab.add(Recipe(optimizer="Adam", lr=0.3))
+    assert [surface.labels[lane].get_text() for lane in ("you", "twin")] == ["SGD", "Adam"]
+    lab.change(lr=0.3)
+    assert surface.labels["you"].get_text() == "SGD leaves the picture at step 2"
+
+
+def test_a_schedule_has_its_own_values_and_decay_acts_both_ways(make: Make) -> None:
+    lab = make(recipe=Recipe(optimizer="AdamW", lr=0.1, weight_decay=0.0))
+    lab.add(Recipe(optimizer="Adam", lr=0.1))
+    for lane in ("you", "twin"):
+        lab.change(lane, weight_decay=0.5)
+    decoupled, coupled = (path.points[1] for path in lab.paths)
+    assert decoupled == pytest.approx(0.95 * np.array((3, 2)) - 0.1)  # the weight itself shrinks
+    assert coupled == pytest.approx(np.array((3, 2)) - 0.1)  # divided away with the gradient
+    hear(lab, "set", name="schedule", value="StepLR")
+    names = [control["name"] for control in lab.controls.state["more"]]
+    assert "schedule_options.step_size" in names
+    points = lab.paths[0].points
+    hear(lab, "set", name="schedule_options.step_size", value=5)
+    assert not np.array_equal(lab.paths[0].points, points)
+
+
+def test_presenting_shows_the_surface_alone(make: Make) -> None:
+    lab = make()
+    before = widgets()
+    usual = lab.views
+    hear(lab, "present", value=True)
+    assert lab.views is not usual and usual.surface.comm is None
+    assert len(lab.root.children[0].children[1].children) == 1
+    lab.change(lr=0.26)
+    assert len(lab.views.drawings.surface.tips["you"].get_segments()) == 2
+    hear(lab, "present", value=False)
+    assert len(lab.root.children[0].children[1].children) == 2
+    assert widgets() == before
+
+
 def test_slow_motion(make: Make) -> None:
     lab = make(recipe=Recipe(lr=0.1, momentum=0.5))
     hear(lab, "moment")
@@ -279,6 +416,15 @@ def test_slow_motion(make: Make) -> None:
     for _ in range(40):
         hear(lab, "next")
     assert said(lab).startswith("Step 29")
+    lab = make("himmelblau")
+    hear(lab, "moment")
+    assert said(lab) == "Step 0: gradient (8, -8), step (-0.08, 0.08)."  # it bends downward here
+    for _ in range(11):
+        hear(lab, "next")
+    x, y = lab.paths[0].points[11]
+    hessian = [[12 * x**2 + 4 * y - 42, 4 * (x + y)], [4 * (x + y), 12 * y**2 + 4 * x - 26]]
+    sharpness = np.linalg.eigvalsh(hessian).max()
+    assert said(lab).endswith(f"lr x sharpness {0.01 * sharpness:.2g}, edge 2.")
 
 
 def test_goals(make: Make) -> None:
@@ -290,7 +436,7 @@ def test_goals(make: Make) -> None:
     hear(lab, "goal")
     hear(lab, "goal")
     hear(lab, "impossible")
-    assert "Right: the best lr" in lab.words.state["why"][0][1]
+    assert "Right: at its best, .0099" in lab.words.state["why"][0][1]
     hear(lab, "goal")
     assert lab.words.state["why"] == []
 

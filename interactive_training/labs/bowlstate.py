@@ -1,0 +1,120 @@
+"""What is on the screen of a BowlLab, and what each of its buttons makes of that."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from interactive_training.engine.errors import RecipeError
+from interactive_training.engine.race import LANES, Ground, Race, Racer
+from interactive_training.engine.recipe import Recipe
+from interactive_training.exercises.goals import GOALS, Goal
+from interactive_training.labs import controls
+from interactive_training.labs.hand import Hand
+from interactive_training.probes import curvature, reading
+from interactive_training.probes.reading import Reading
+
+HINT = "drag me"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """All that is on the screen of a BowlLab besides what it computes itself.
+
+    `selected` is the racer whose controls are in view, `before` what the grey line shows,
+    `moment` the step of slow motion. `moving` says that the start is held: what takes long waits.
+    """
+
+    race: Race
+    selected: int = 0
+    before: Reading | None = None
+    cloud: bool = False
+    moment: int | None = None
+    hand: Hand | None = None
+    goal: Goal | None = None
+    given_up: bool = False
+    hint: str = HINT
+    moving: bool = False
+
+    @property
+    def blind(self) -> bool:
+        """Whether the surface is hidden, for the learner to go by hand."""
+        return self.hand is not None and self.hand.blind
+
+    def on(self, race: Race) -> "Shown":
+        """Another race in its first state, with nothing else on the screen."""
+        return Shown(race, hint="")
+
+    def slow_motion(self, verb: str, found: Reading) -> "Shown":
+        """Slow motion on or off ("moment"), or one step on ("next") or back."""
+        at = self.moment
+        if verb == "moment":
+            return replace(self, moment=0 if at is None else None)
+        if at is None:
+            return self
+        leaves = found.leaves[0]
+        last = found.paths[0].taken if leaves is None else leaves
+        return replace(self, moment=min(max(0, at + (1 if verb == "next" else -1)), last - 1))
+
+    def next_goal(self) -> "Shown":
+        """The next goal on its own bowl, or none after the last."""
+        goals = [None, *GOALS]
+        goal = goals[(goals.index(self.goal) + 1) % len(goals)]
+        if goal is None:
+            return replace(self, goal=None)
+        ground = Ground.named("bowl", condition=goal.condition)
+        recipe = self.race.racers[0].recipe
+        if ground != self.race.ground:
+            bowl = curvature.curvature(ground.function, (0.0, 0.0))
+            assert bowl is not None
+            recipe = replace(recipe, lr=float(controls.number(1.2 / bowl.values[1])))
+        race = Race(ground, ground.row.start, goal.steps, (Racer(recipe),))
+        return replace(self.on(race), goal=goal)
+
+    def by_hand(self, verb: str) -> "Shown":
+        """Be the optimizer ("hand"), then let it go from the same start ("go"), then no more."""
+        if verb == "hand":
+            begun = Hand.begin(self.race.ground, self.race.start)
+            return replace(self, hand=begun, cloud=False, moment=None, before=None)
+        if verb == "go" and self.hand is not None:
+            race = replace(self.race, start=self.hand.points[0])
+            return replace(self, hand=replace(self.hand, blind=False), race=race)
+        return replace(self, hand=None)
+
+    def with_rival(self, found: Reading) -> "Shown":
+        """Another optimizer worth a look in the race: momentum if there is none, then Adam."""
+        race = self.race
+        racers = (*race.racers, rival(race, found))
+        return replace(self, race=replace(race, racers=racers), selected=len(race.racers))
+
+    def without(self) -> "Shown":
+        """The race without the selected racer."""
+        kept = tuple(r for i, r in enumerate(self.race.racers) if i != self.selected)
+        return replace(self, race=replace(self.race, racers=kept), selected=0)
+
+
+def rival(race: Race, found: Reading) -> Racer:
+    """SGD with its best momentum beside one without; else Adam at the same rate."""
+    mine = race.racers[0]
+    rule, bowl = found.rules[0], found.bowl
+    if len(race.racers) == 1 and rule is not None and not rule.momentum:
+        best = 0.9
+        if bowl is not None:
+            best = float(controls.number(curvature.best_momentum(rule, bowl.values)))
+        return replace(mine, recipe=replace(mine.recipe, momentum=best))
+    return Racer(Recipe(optimizer="Adam", lr=mine.recipe.lr))
+
+
+def lane_of(race: Race, name: str) -> int:
+    """The number of a racer; raises RecipeError when the race has none of that name."""
+    if name not in LANES[: len(race.racers)]:
+        raise RecipeError(f"there is no racer {name!r}; choose {LANES[0]!r} or add one.")
+    return LANES.index(name)
+
+
+def set_up(race: Race, name: str, value: Any, found: Reading) -> Race:
+    """The race with another surface, shape of it, noise, seed or number of steps."""
+    if name in ("steps", "seed"):
+        return replace(race, **{name: value})
+    if name == "surface":
+        return Race.on(Ground.named(value))
+    changed = replace(race, ground=race.ground.shaped(**{name: value}))
+    return changed if name == "noise" else reading.rescaled(changed, found)
