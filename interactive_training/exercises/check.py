@@ -61,10 +61,14 @@ class Judge:
             self.lock.release()
 
     def end(self) -> None:
-        """End the process."""
+        """End the process, and with it the solution that it may be trying."""
         if self.process is not None:
-            self.process.kill()
-            self.process.communicate()
+            self.process.terminate()
+            try:
+                self.process.communicate(timeout=5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.communicate()
             self.process = None
 
 

@@ -24,6 +24,7 @@ SECONDS = 5.0  # that a solution may take for all its inputs
 def main() -> None:
     """Answer requests until the notebook's kernel closes the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is meant for the kernel
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # which ends the child too
     sys.path.append(sys.argv[1])
     import torch
     import torch._dynamo  # the first optimizer would import it, in every child
@@ -75,13 +76,15 @@ def tried(folder: str) -> str:
     context: Any = multiprocessing.get_context("fork" if forks else "spawn")
     child = context.Process(target=trial.run, args=(folder,))
     child.start()
-    child.join(SECONDS if forks else SECONDS + 30)
-    late = child.is_alive()
-    if hasattr(os, "killpg"):
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid or 0, signal.SIGKILL)  # with all that it started
-    child.kill()
-    child.join()
+    try:
+        child.join(SECONDS if forks else SECONDS + 30)
+        late = child.is_alive()
+    finally:
+        if hasattr(os, "killpg"):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.pid, signal.SIGKILL)  # with all that it started
+        child.kill()
+        child.join()
     if late:
         return f"it was still running after {SECONDS:.0f} seconds"
     return "its process ended before it answered"

@@ -11,6 +11,7 @@ import io
 import json
 import os
 import runpy
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -27,6 +28,7 @@ if sys.platform != "win32":  # there is no limit but time
 
 MEMORY = 256 * 2**20  # bytes beyond what the process has when the solution starts
 FILE = 2**20  # bytes of any file that it writes
+BACKSTOP = 20  # seconds after which a trial ends even if nobody is left to end it
 PRINTED = 200  # characters of its output that are shown
 
 
@@ -87,6 +89,9 @@ def limit() -> None:
         return
     with suppress(PermissionError):  # it leads a group already
         os.setsid()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the judge's own way of ending is not ours
+    signal.alarm(BACKSTOP)
+    resource.setrlimit(resource.RLIMIT_CPU, (BACKSTOP, BACKSTOP))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE, FILE))
     status = Path("/proc/self/status")
