@@ -20,11 +20,11 @@ TOOL = [sys.executable, str(ROOT / "tools" / "notebooks.py")]
 
 def nbval(path: Path, threads: int = 1) -> subprocess.CompletedProcess[str]:
     """Run a notebook as `make notebooks` does, in the folder where it lies."""
-    sanitize = str(ROOT / "tests" / "nbval_sanitize.cfg")
+    options = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout", "120"]
+    options += ["--nbval-sanitize-with", str(ROOT / "tests" / "nbval_sanitize.cfg")]
+    options += ["-q", "--tb=short", "-p", "no:cacheprovider"]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-q"]
-        + ["--nbval-cell-timeout", "120", "--nbval-sanitize-with", sanitize]
-        + ["-p", "no:cacheprovider", "--tb=no", path.name],
+        [sys.executable, "-m", "pytest", *options, path.name],
         cwd=path.parent,
         env=os.environ | {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)},
         capture_output=True,
