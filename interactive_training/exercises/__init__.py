@@ -13,7 +13,7 @@ from interactive_training.exercises.graphs import (
     check_graph_size,
     check_mean_loss,
 )
-from interactive_training.exercises.loops import check_train, check_train_step
+from interactive_training.exercises.loops import check_train_loop, check_train_step
 from interactive_training.exercises.result import Result
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
     "check_graph_size",
     "check_mean_loss",
     "check_roll",
-    "check_train",
+    "check_train_loop",
     "check_train_step",
     "fact",
 ]

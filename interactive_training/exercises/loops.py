@@ -192,13 +192,13 @@ def judge_loop(case: Case, seen: Any) -> None:
         )
 
 
-TRAIN = Exercise("train", network_case, in_words, observe_loop, judge_loop)
+TRAIN_LOOP = Exercise("train_loop", network_case, in_words, observe_loop, judge_loop)
 
 
-def check_train(solution: Any, student: str | None = None) -> Result:
-    """Check `train(model, optimizer, loss_fn, batches)`: a step for each batch, in their order.
+def check_train_loop(solution: Any, student: str | None = None) -> Result:
+    """Check `train_loop(model, optimizer, loss_fn, batches)`: a step for each batch, in order.
 
     `batches` is a list of pairs (x, y). The losses come back as a list of Python numbers.
     `student` chooses the random inputs, by default the account's name.
     """
-    return check(TRAIN, solution, student)
+    return check(TRAIN_LOOP, solution, student)

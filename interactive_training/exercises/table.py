@@ -9,7 +9,7 @@ EXERCISES: Mapping[str, Exercise] = {
     exercise.name: exercise
     for exercise in (
         loops.TRAIN_STEP,
-        loops.TRAIN,
+        loops.TRAIN_LOOP,
         bowls.DESCEND,
         bowls.BEST_RATE,
         bowls.ROLL,

@@ -95,7 +95,7 @@ def step_own_rate(model, optimizer, loss_fn, x, y):
     return loss.item()
 
 
-# train --------------------------------------------------------------------------------------------
+# train_loop ---------------------------------------------------------------------------------------
 
 
 def loop_usual(model, optimizer, loss_fn, batches):
@@ -577,7 +577,7 @@ PLANTED = {
             step_own_rate: "SGD(lr=0.05, momentum=0.9)",
         },
     ),
-    "train": (
+    "train_loop": (
         [loop_usual, loop_of_steps],
         {
             loop_zeroed_after_backward: "no weight had moved",
