@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from interactive_training import exercises
 from interactive_training.exercises.check import judge
@@ -66,6 +69,19 @@ def test_a_wrong_solution_is_told_what_failed(name: str, solution: Any, said: st
         assert not result.passed
         assert result.failed and result.shown and result.saw
         assert said in str(result)
+
+
+@pytest.mark.parametrize("student", ["ada", "emmy", "grace"])
+def test_what_is_said_holds_no_answer(student: str) -> None:
+    """The right rate of the very input that is shown stands nowhere in the words."""
+    (right, *_), wrong = PLANTED["best_rate"]
+    for solution in wrong:
+        result = check_of("best_rate")(solution, student=student)
+        shown = json.loads(result.shown.removeprefix("hessian "))
+        answer = right(torch.tensor(shown, dtype=torch.float64))
+        assert 0 < answer < 4
+        numbers = re.findall(r"\d+\.\d+", str(result).replace(result.shown, ""))
+        assert not any(abs(float(number) / answer - 1) < 0.005 for number in numbers), result
 
 
 @pytest.mark.parametrize("name", EXERCISES)
