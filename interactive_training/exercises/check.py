@@ -29,9 +29,12 @@ class Judge:
         self.process: subprocess.Popen[str] | None = None
         self.lock = threading.Lock()
         self.rest: threading.Timer | None = None
+        self.on_trial = False  # in the process of a solution, which must not start judges
 
     def ask(self, folder: str) -> dict[str, Any]:
         """Hand in a folder and wait for the verdict."""
+        if self.on_trial:
+            raise RuntimeError("a solution cannot check solutions")
         with self.lock:
             if self.rest is not None:
                 self.rest.cancel()

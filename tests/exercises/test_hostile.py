@@ -126,6 +126,10 @@ def a_huge_number(hessian):
     return 10**5000
 
 
+def checks_itself(hessian):
+    return check_best_rate(checks_itself).tried
+
+
 OUTSIDE = torch.ones(2)
 
 
@@ -153,6 +157,7 @@ NOT_YET = {
     not_a_number: "it is nan",
     a_word: "it returned a value of type str",
     a_huge_number: "it returned a value of type int, too large",
+    checks_itself: "it raised RuntimeError in the line",
     needs_the_outside: "the code of OUTSIDE cannot be sent; make it inside the function",
 }
 
