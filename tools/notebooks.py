@@ -1,11 +1,13 @@
 """Run the notebooks and keep the outputs that belong in the repository.
 
     python tools/notebooks.py notebooks/*.ipynb           runs them and writes them back
+    python tools/notebooks.py --tidy notebooks/*.ipynb    writes them back without running them
     python tools/notebooks.py --check notebooks/*.ipynb   only says whether they are in order
 
 A cell tagged nbval-check-output keeps its outputs and execution count, since nbval compares them.
 A cell that shows a lab or a picture keeps that as one still picture. Every other cell keeps
-nothing, and no notebook keeps the state of widgets.
+nothing, and no notebook keeps the state of widgets. Of a cell's metadata its tags stay, and
+`covers`: what the cell teaches of tools/coverage.tsv.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import nbformat
 
 COMPARED = "nbval-check-output"
 STILL = ("image/png", "text/plain")
+METADATA = ("covers", "tags")
 
 
 def normalized(notebook: Any) -> Any:
@@ -28,11 +31,10 @@ def normalized(notebook: Any) -> Any:
     }
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number:02}"
+        cell.metadata = {name: cell.metadata[name] for name in METADATA if cell.metadata.get(name)}
         if cell.cell_type != "code":
             continue
-        tags = cell.metadata.get("tags", [])
-        cell.metadata = {"tags": tags} if tags else {}
-        if COMPARED in tags:
+        if COMPARED in cell.metadata.get("tags", []):
             for output in cell.outputs:
                 output.pop("metadata", None) if output.output_type == "stream" else None
             continue
@@ -56,27 +58,34 @@ def still(output: Any) -> Any:
 
 
 def main() -> int:
-    """Run or check the notebooks named on the command line."""
+    """Run, tidy or check the notebooks named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="only say whether they are in order")
+    parser.add_argument("--tidy", action="store_true", help="write them back without running them")
     parser.add_argument("notebooks", nargs="+", type=Path)
     arguments = parser.parse_args()
-    wrong = 0
+    changed = 0
     for path in arguments.notebooks:
         notebook = nbformat.read(path, as_version=4)
-        if arguments.check:
-            if nbformat.writes(normalized(notebook)) + "\n" != path.read_text(encoding="utf-8"):
-                print(f"{path} holds what does not belong there; run tools/notebooks.py on it.")
-                wrong += 1
+        if not arguments.check and not arguments.tidy:
+            run(notebook, path)
+        text = nbformat.writes(normalized(notebook)) + "\n"
+        if text == path.read_text(encoding="utf-8"):
             continue
-        from nbclient import NotebookClient
+        changed += 1
+        if arguments.check:
+            print(f"{path} holds what does not belong there; run tools/notebooks.py on it.")
+        else:
+            path.write_text(text, encoding="utf-8")
+            print(f"{path}: written")
+    return changed if arguments.check or arguments.tidy else 0
 
-        NotebookClient(
-            notebook, timeout=120, resources={"metadata": {"path": path.parent}}
-        ).execute()
-        path.write_text(nbformat.writes(normalized(notebook)) + "\n", encoding="utf-8")
-        print(f"{path}: run and written")
-    return wrong
+
+def run(notebook: Any, path: Path) -> None:
+    """Run all cells in the notebook's own folder."""
+    from nbclient import NotebookClient
+
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": path.parent}}).execute()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,30 @@
-"""The teacher: facts that a notebook states and checks."""
+"""The teacher: facts that a notebook states and checks, and exercises with their checks.
 
+A check tries a solution on random inputs in a process of its own, with limits on time and memory,
+and returns a Result that says which property failed on which input. It raises nothing and stores
+no answers. The notebook's kernel belongs to the learner, who can change anything in it: where
+marks depend on a check, run the notebook anew in a container, as nbgrader and otter do.
+"""
+
+from interactive_training.exercises.bowls import check_best_rate, check_descend, check_roll
 from interactive_training.exercises.facts import fact
+from interactive_training.exercises.graphs import (
+    check_accumulate,
+    check_graph_size,
+    check_mean_loss,
+)
+from interactive_training.exercises.loops import check_train_loop, check_train_step
+from interactive_training.exercises.result import Result
 
-__all__ = ["fact"]
+__all__ = [
+    "Result",
+    "check_accumulate",
+    "check_best_rate",
+    "check_descend",
+    "check_graph_size",
+    "check_mean_loss",
+    "check_roll",
+    "check_train_loop",
+    "check_train_step",
+    "fact",
+]

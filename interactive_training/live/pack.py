@@ -71,7 +71,7 @@ def kind_of(artist: Artist) -> Kind:
         raise TypeError(
             "An animated annotation has an arrow, which is not painted: draw it as a line."
         )
-    return _kind_of(type(artist))
+    return _kind_of(type(artist))  # type: ignore[arg-type]  # a class can be hashed
 
 
 @cache

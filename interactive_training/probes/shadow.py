@@ -17,7 +17,7 @@ class Shadow:
 
     def __init__(self, run: Run) -> None:
         self.model = copy.deepcopy(run.model).eval().requires_grad_(False)
-        self._mine = list(self.model.parameters())
+        self._mine: list[torch.Tensor] = list(self.model.parameters())
         for parameter in self._mine:
             parameter.grad = None
         self.device = run.device
