@@ -14,6 +14,11 @@ class FairLock:
         self._owner: int | None = None
         self._depth = 0
 
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody waits for it."""
+        return self._turn.locked()
+
     def __enter__(self) -> None:
         if self._owner != threading.get_ident():
             with self._turn:

@@ -204,14 +204,25 @@ class Session:
                 self._wake.clear()
                 continue
             with self.lock:
-                if self.playing:
-                    rate = PACES[self.pace]
-                    self._due = self._clock() + (1 / rate if rate is not None else 0)
-                    self._one_line() if self.pace == "line" else self._one_step()
+                self._go_on()
             if self._clock() - self._shown_at >= FRAME or not self.playing:
                 self._tell()
         with self.lock:
             self._end_walk()
+
+    def _go_on(self) -> None:
+        """Take the step that is due; at full speed all until the next frame, or a command."""
+        rate = PACES[self.pace]
+        if rate is not None:
+            self._due = self._clock() + 1 / rate
+            if self.playing:
+                self._one_line() if self.pace == "line" else self._one_step()
+            return
+        frame = self._shown_at + FRAME
+        while self.playing and self._queue.empty() and not self._ending:
+            self._one_step()
+            if self.lock.wanted or self._clock() >= frame:
+                return
 
     def drain(self) -> None:
         """Carry out the commands that wait, between two steps."""
