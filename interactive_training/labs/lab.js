@@ -301,8 +301,13 @@ function code(el, send) {
   const drawRate = controlList(rate, send, "set");
   const drawLines = rebuilder(lines, (state) => state.lines.map((line, i) => lineOf(line, i, state, send)), (state) => {
     [...lines.children].forEach((node, i) => {
-      node.classList.toggle("it-running", state.lines[i].running);
-      node.classList.toggle("it-selected", state.lines[i].selected);
+      const line = state.lines[i];
+      node.classList.toggle("it-running", line.running);
+      node.classList.toggle("it-selected", line.selected);
+      node.classList.toggle("it-off", !line.on);
+      node.setAttribute("aria-label", `${node.title}${line.on ? "" : ", left out"}; Alt and an arrow key move it`);
+      const tick = node.querySelector("input[type=checkbox]");
+      if (tick) tick.checked = line.on;
     });
   });
   const drawChips = rebuilder(chips, (state) => [
@@ -314,7 +319,7 @@ function code(el, send) {
 
   return {
     draw(state) {
-      drawLines(state.lines.map(({ at, stage, on, words, opens, first: top }) => [at, stage, on, words, opens, top]), state);
+      drawLines(state.lines.map(({ at, stage, words, opens, first: top }) => [at, stage, words, opens, top]), state);
       drawChips([state.chips], state);
       setText(proof, state.proof.words);
       proof.className = "it-proof " + (state.proof.kind ? `it-${state.proof.kind}` : "");
@@ -346,11 +351,10 @@ function lineOf(line, i, state, send) {
     onclick: (event) => event.stopPropagation(),
     onchange: () => send({ verb: "tick", value: line.at === null ? -1 : line.at }),
   }));
-  if (line.first) tick.firstChild.checked = line.on;
   const node = make("div", {
     title: text.textContent,
-    class: "it-line" + (line.on ? "" : " it-off"), tabindex: "0", "data-key": key, draggable: line.at === null ? "false" : "true",
-    role: "button", "aria-label": `${text.textContent}${line.on ? "" : ", left out"}; Alt and an arrow key move it`,
+    class: "it-line", tabindex: "0", "data-key": key, draggable: line.at === null ? "false" : "true",
+    role: "button",
     onclick: () => send({ verb: "select", value: line.opens }),
     onkeydown: (event) => {
       if (event.target !== node) return;
