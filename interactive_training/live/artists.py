@@ -53,17 +53,36 @@ class Place:
         x, y, width, height = ax.bbox.bounds
         self.origin = np.array((x, y))
         self.size = np.array((width, height))
+        # By id, since a transform has no hash; kept here, so that the id stays its own.
+        self._stretches: dict[int, tuple[Transform, tuple[Points, Points] | None]] = {}
 
     def fractions(self, points: ArrayLike, transform: Transform) -> Points:
         """Return `points`, shape (n, 2), as fractions of the axes; NaN stays NaN."""
         values = np.asarray(points, dtype=float)
-        holes = np.isnan(values)
-        if holes.any():  # a matrix would carry a NaN in y over to x, where a step may still end
-            values = np.where(holes, 1.0, values)
-        shown: Points = (transform.transform(values) - self.origin) / self.size
-        shown[holes] = np.nan
+        stretch = self._stretch(transform)
+        if stretch is not None:
+            factor, shift = stretch
+            shown: Points = transform.transform_non_affine(values) * factor + shift
+        else:
+            holes = np.isnan(values)  # a turn would carry a NaN in y over to x
+            shown = transform.transform(np.where(holes, 1.0, values))
+            shown = (shown - self.origin) / self.size
+            shown[holes] = np.nan
         np.minimum(shown, FAR, out=shown)
         return np.maximum(shown, -FAR, out=shown)
+
+    def _stretch(self, transform: Transform) -> tuple[Points, Points] | None:
+        """Return what the linear part multiplies x and y by and then adds; None if it turns."""
+        known = self._stretches.get(id(transform))
+        if known is not None:
+            return known[1]
+        matrix = transform.get_affine().get_matrix()
+        stretch = None
+        if matrix[0, 1] == 0 == matrix[1, 0]:
+            factor = matrix.diagonal()[:2] / self.size
+            stretch = factor, (matrix[:2, 2] - self.origin) / self.size
+        self._stretches[id(transform)] = transform, stretch
+        return stretch
 
 
 def line_style(line: Line2D) -> Style:
