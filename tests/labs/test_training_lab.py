@@ -401,30 +401,3 @@ def test_every_task_has_its_picture(make: Labs, name: str) -> None:
     assert lab.session.error is None
     assert lab.words.state["text"].startswith("Step 12:")
     lab._repr_mimebundle_()
-
-
-@pytest.mark.parametrize("every", [2, 3, 7])
-def test_the_picture_converges_though_frames_are_lost(make: Labs, every: int) -> None:
-    lab = make("digits", until=120)
-    hear(lab, "pace", value="full")
-    looked_at(lab)
-    painted = dict.fromkeys(lab.panels.figures, 0)  # the number of the newest frame on the page
-
-    def answer(lost: int) -> None:
-        for live in painted:
-            number = live._flow.number
-            if number != painted[live] and number % lost:
-                painted[live] = number
-                message = {"kind": "painted", "view": "page", "number": number, "visible": True}
-                live._receive(live, message, None)
-
-    def at_rest() -> bool:
-        answer(lost=every)
-        return lab.run.index == 120 and not lab.session.playing
-
-    until(at_rest)
-    hear(lab, "select", value="step")  # the next frame heals what the last one may have lost
-    until(lambda: (answer(lost=10**9), not any(live._flow.pending for live in painted))[1])
-    answer(lost=10**9)
-    assert all(painted[live] == live._flow.number > 1 for live in painted)
-    assert lab.panels.pictures.loss.you.get_xdata()[-1] == 119
