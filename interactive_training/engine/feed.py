@@ -16,6 +16,7 @@ class Feed:
     """
 
     rows: int
+    device: torch.device  # where the rows are asked for
     order: torch.Tensor
     offset: int
     start: int
@@ -26,9 +27,9 @@ class Feed:
     parts: Iterator[torch.Tensor] | None = None  # what is left of the epoch, cut into batches
 
     @classmethod
-    def at_the_start(cls, rows: int) -> "Feed":
+    def at_the_start(cls, rows: int, device: torch.device) -> "Feed":
         """Before the first row; the first order is still to be drawn."""
-        return cls(rows, torch.arange(rows), offset=rows, start=rows, end=rows, batch=1)
+        return cls(rows, device, torch.arange(rows), offset=rows, start=rows, end=rows, batch=1)
 
     @property
     def between_groups(self) -> bool:
@@ -51,7 +52,7 @@ class Feed:
             if self.rows == 1:  # a surface: every step is an epoch, which must cost nothing
                 self.parts = iter((self.order,))
             else:
-                self.parts = iter(self.order[self.offset :].split(self.batch))
+                self.parts = iter(self.order[self.offset :].to(self.device).split(self.batch))
         self.offset = min(self.offset + self.batch, self.end)
         self.last = self.offset == self.end
         return next(self.parts)

@@ -1,6 +1,6 @@
 """What a record says about a step: measured on the device, brought over in one read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import hypot, isfinite
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -80,9 +80,16 @@ def read(run: "Run", recipe: Recipe) -> None:
     tensors = run.norms if run.loss is None else [run.loss.detach(), *run.norms]
     if run.float_buffers:
         tensors = [*tensors, *torch._foreach_norm([b for _, b in run.float_buffers])]
-    run.numbers = torch.stack(tensors).tolist() if tensors else []
+    run.numbers = numbers(tensors, run.device)
     if not isfinite(sum(run.numbers)) and broken(run, recipe):
         raise NotFiniteInStep
+
+
+def numbers(tensors: Sequence[torch.Tensor], device: torch.device) -> list[float]:
+    """The values of scalar tensors; a device that has to be waited for is asked once."""
+    if device.type == "cpu" or not tensors:
+        return [tensor.item() for tensor in tensors]
+    return torch.stack(tensors).tolist()
 
 
 def broken(run: "Run", recipe: Recipe) -> bool:

@@ -66,7 +66,7 @@ class Run:
         self._normalizes_rows = any(
             isinstance(m, nn.BatchNorm1d) and m.training for m in self.model.modules()
         )
-        self.feed = Feed.at_the_start(self.task.rows)
+        self.feed = Feed.at_the_start(self.task.rows, self.device)
         self._put_data_on_device()
 
         # What the lines of a step leave for one another.
@@ -290,7 +290,6 @@ class Run:
         self.groups += self.feed.first
         self.loss = self.output = None
         if not surface:
-            rows = rows.to(self.device)
             self.x, self.y = self.inputs.index_select(0, rows), self.targets.index_select(0, rows)
 
     @property

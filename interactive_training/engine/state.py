@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 from torch.amp.grad_scaler import OptState
 
 from interactive_training.engine.errors import CheckpointError, TaskError, shown
@@ -168,15 +169,13 @@ def finite(saved: dict[str, Any]) -> bool:
     return all(bool(torch.isfinite(tensor).all()) for tensor in found.values())
 
 
-def size(value: Any) -> int:
-    """The bytes of all tensors in nested plain containers."""
-    if isinstance(value, torch.Tensor):
-        return value.nbytes
-    if isinstance(value, dict):
-        return sum(size(part) for part in value.values())
-    if isinstance(value, (list, tuple)):
-        return sum(size(part) for part in value)
-    return 0
+def size(saved: dict[str, Any]) -> int:
+    """The bytes of the tensors of a state that can be large."""
+    groups = [saved["parameters"], saved["gradients"], saved["buffers"], saved["feed"]]
+    groups += saved["optimizer"]["state"].values()
+    return sum(
+        value.nbytes for group in groups for value in group.values() if isinstance(value, Tensor)
+    )
 
 
 def tensors(saved: dict[str, Any]) -> dict[str, torch.Tensor]:

@@ -61,7 +61,8 @@ class Timeline:
         index = saved["counters"]["index"]
         self.next_at = index + SPACING
         self.kept.append(Kept(index, len(self.changes), saved))
-        if len(self.kept) > max(2, min(CAPACITY, BYTES // max(1, state.size(saved)))):
+        kept = len(self.kept)
+        if kept > 2 and (kept > CAPACITY or kept * state.size(saved) > BYTES):
             del self.kept[self.crowded()]
 
     def crowded(self) -> int:
