@@ -77,7 +77,7 @@ def measure(run: "Run", recipe: Recipe) -> None:
 
 def read(run: "Run", recipe: Recipe) -> None:
     """Bring loss and lengths over in one read, and stop the step if one is not finite."""
-    tensors = run.norms if run.loss is None else [run.loss.detach(), *run.norms]
+    tensors = run.norms if run.loss is None else [run.loss, *run.norms]
     if run.float_buffers:
         tensors = [*tensors, *torch._foreach_norm([b for _, b in run.float_buffers])]
     run.numbers = numbers(tensors, run.device)
@@ -105,8 +105,10 @@ def tick(run: "Run", recipe: Recipe) -> None:
     """Count what a schedule has just counted, whichever of the three it goes by."""
     ticks = run.ticks
     ticks["batch"] += not run.skipped
-    ticks["epoch"] += run.epoch_ends
-    ticks["validation"] += run.validated
+    if run.epoch_ends:
+        ticks["epoch"] += 1
+    if run.validated:
+        ticks["validation"] += 1
 
 
 def first_not_finite(run: "Run") -> str:

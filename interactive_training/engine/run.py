@@ -1,6 +1,7 @@
 """The one mutable object: a task, a seed, a recipe in force, and the whole state of training."""
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from interactive_training.engine.randomness import FromGenerator, OutsideStates,
 from interactive_training.engine.recipe import Recipe, schedule_values
 from interactive_training.engine.task import Task, check_targets, copied
 from interactive_training.engine.timeline import Timeline
+
+NOTHING = nullcontext()
 
 
 class Run:
@@ -306,9 +309,21 @@ class Run:
         self.output = None
         self.index += 1
 
-    def lent(self) -> AbstractContextManager[None]:
-        """What a step runs in: a model that draws in ways of its own finds the run's states."""
-        return self.outside.lent() if self.draws == "unknown" else nullcontext()
+    def surroundings(self) -> AbstractContextManager[None]:
+        """What a line runs in: gradients on or off, and a run's own random states.
+
+        Only a model that draws in ways of its own is lent the states.
+        """
+        if self.draws == "unknown":
+            return self._lent()
+        if torch.is_grad_enabled() == self.in_force.grad:
+            return NOTHING
+        return torch.set_grad_enabled(self.in_force.grad)
+
+    @contextmanager
+    def _lent(self) -> Iterator[None]:
+        with torch.set_grad_enabled(self.in_force.grad), self.outside.lent():
+            yield
 
     # Whole state -------------------------------------------------------------------------------
 
