@@ -50,7 +50,7 @@ def walk(run: "Run", steps: int = 1) -> Iterator[str]:
             remember(run)
             try:
                 recipe, lines = begin(run)
-                for line in lines.recorded:
+                for line in lines.walked:
                     with run.surroundings():
                         line(run, recipe)
                     if line.__name__ in lines.names:
@@ -87,7 +87,8 @@ def begin(run: "Run") -> tuple["Recipe", Lines]:
     """Put the waiting recipe in force and fetch the next micro-batch."""
     run.busy = True
     run.settle()
-    run.check_next()
+    if run.in_force.schedule is not None:
+        run.check_next()
     run.fetch()
     return run.in_force, run.plan[run.feed.first, run.feed.last]
 

@@ -64,7 +64,7 @@ class NotFiniteInStep(Exception):
 def measure(run: "Run", recipe: Recipe) -> None:
     """Take the lengths of the gradients where they are, without reading them."""
     run.lr_used = run.optimizer.param_groups[0]["lr"]
-    grads = [grad for _, p in run.trainable if (grad := p.grad) is not None]
+    grads = [grad for p in run.trained if (grad := p.grad) is not None]
     run.measured = run.names
     if len(grads) < len(run.names):
         run.measured = [name for name, p in run.trainable if p.grad is not None]
@@ -88,7 +88,7 @@ def read(run: "Run", recipe: Recipe) -> None:
 def numbers(tensors: Sequence[torch.Tensor], device: torch.device) -> list[float]:
     """The values of scalar tensors; a device that has to be waited for is asked once."""
     if device.type == "cpu" or not tensors:
-        return [tensor.item() for tensor in tensors]
+        return list(map(torch.Tensor.item, tensors))
     return torch.stack(tensors).tolist()
 
 
@@ -114,7 +114,7 @@ def tick(run: "Run", recipe: Recipe) -> None:
 def first_not_finite(run: "Run") -> str:
     """The name of the first tensor of this step, in order of cause, that is not finite."""
     candidates: list[tuple[str, Any]] = [("input", run.x), ("target", run.y)]
-    candidates += [(f"parameter {name}", p) for name, p in run.model.named_parameters()]
+    candidates += [(f"parameter {name}", p) for name, p in run.parameters.items()]
     candidates += [(f"buffer {name}", b) for name, b in run.float_buffers]
     candidates += [("output", run.output), ("loss", run.loss)]
     candidates += [(f"gradient of {name}", p.grad) for name, p in run.trainable]
@@ -131,9 +131,9 @@ def record(run: "Run", recipe: Recipe, ran: frozenset[str]) -> Step:
     norms = dict(zip(run.measured, run.numbers[at:], strict=False))
     total = hypot(*norms.values())
 
-    stepped, scale = "step" in ran, 1.0
-    skipped = stepped and run.skipped
+    stepped, skipped, scale = "step" in ran, False, 1.0
     if run.scaler is not None:
+        skipped = stepped and run.skipped
         scale = run.scale if stepped else run.scaler.get_scale()
 
     clip_scale = 1.0

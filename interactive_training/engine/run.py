@@ -57,19 +57,22 @@ class Run:
         self.device = pick_device(device, self.task)
         self.generator = torch.Generator().manual_seed(self.seed)
         self.model = self.task.new_model(self.generator).to(self.device)
-        self.trainable = [(name, p) for name, p in self.model.named_parameters() if p.requires_grad]
+        self.parameters = dict(self.model.named_parameters())
+        self.modules = dict(self.model.named_modules())
+        self.trainable = [(name, p) for name, p in self.parameters.items() if p.requires_grad]
         self.names = [name for name, _ in self.trainable]
+        self.trained = [p for _, p in self.trainable]
         self.float_buffers = [
             (name, b) for name, b in self.model.named_buffers() if b.is_floating_point()
         ]
-        self._training_flags = {name: m.training for name, m in self.model.named_modules()}
+        self._training_flags = {name: m.training for name, m in self.modules.items()}
         self.draws = draws(self.model, self.device)
         self.from_generator = FromGenerator(self.generator)
         self.outside = OutsideStates(self.generator, self.seed, self.device)
         self._normalizes_rows = any(
-            isinstance(m, nn.BatchNorm1d) and m.training for m in self.model.modules()
+            isinstance(m, nn.BatchNorm1d) and m.training for m in self.modules.values()
         )
-        self.feed = Feed.at_the_start(self.task.rows, self.device)
+        self.feed = Feed.at_the_start(self.task.rows, self.generator, self.device)
         self._put_data_on_device()
 
         # What the lines of a step leave for one another.
@@ -228,7 +231,7 @@ class Run:
         self._set_plan(new)
 
     def _set_mode(self, recipe: Recipe) -> None:
-        for name, module in self.model.named_modules():
+        for name, module in self.modules.items():
             module.training = recipe.mode == "train" and self._training_flags[name]
 
     def _set_loss(self, recipe: Recipe) -> None:
@@ -246,6 +249,8 @@ class Run:
     def _set_plan(self, recipe: Recipe) -> None:
         self.amp_dtype = None if recipe.amp == "off" else getattr(torch, recipe.amp)
         self.plan: Plan = plan(recipe, self.draws == "dropout")
+        size = recipe.batch_size or self.task.batch_size
+        self.feed.set(size, recipe.accumulate, recipe.shuffle)
 
     def _put_data_on_device(self) -> None:
         data = self.task.data
@@ -283,16 +288,10 @@ class Run:
 
     def fetch(self) -> None:
         """Take the next micro-batch out of the data, into `x` and `y`."""
-        recipe, surface = self.in_force, self.task.data is None
-        rows = self.feed.next(
-            recipe.batch_size or self.task.batch_size,
-            recipe.accumulate,
-            recipe.shuffle and not surface,
-            self.generator,
-        )
+        rows = self.feed.next()
         self.groups += self.feed.first
         self.loss = self.output = None
-        if not surface:
+        if not self.task.is_surface:
             self.x, self.y = self.inputs.index_select(0, rows), self.targets.index_select(0, rows)
 
     @property
@@ -302,8 +301,7 @@ class Run:
 
     def count(self) -> None:
         """Count a step that is over, and let go of its graph: only the loss is kept."""
-        if self.feed.last and self.epoch_ends:
-            self.epoch += 1
+        self.epoch += self.feed.offset == self.feed.rows
         if self.loss is not None:
             self.loss = self.loss.detach()
         self.output = None

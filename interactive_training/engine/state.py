@@ -18,7 +18,9 @@ COUNTERS = ("index", "groups", "epoch", "scale", "validated", "validation_loss")
 
 def capture(run: "Run") -> dict[str, Any]:
     """Everything that the steps to come depend on, copied."""
-    parameters = dict(run.model.named_parameters())
+    with torch.no_grad():
+        parameters = {n: p.clone() for n, p in run.parameters.items()}
+        buffers = {n: b.clone() for n, b in run.model.named_buffers()}
     return {
         "task": run.task.fingerprint,
         "task_name": run.task.name,
@@ -29,10 +31,10 @@ def capture(run: "Run") -> dict[str, Any]:
         "counters": {name: getattr(run, name) for name in COUNTERS},
         "ticks": dict(run.ticks),
         "feed": run.feed.capture(),
-        "parameters": {n: p.detach().clone() for n, p in parameters.items()},
-        "gradients": {n: copied(p.grad) for n, p in parameters.items()},
-        "buffers": {n: b.detach().clone() for n, b in run.model.named_buffers()},
-        "training": {n: m.training for n, m in run.model.named_modules()},
+        "parameters": parameters,
+        "gradients": {n: copied(p.grad) for n, p in run.parameters.items()},
+        "buffers": buffers,
+        "training": {n: m.training for n, m in run.modules.items()},
         "optimizer": copied(run.optimizer.state_dict()),
         "scheduler": copied(run.scheduler.state_dict()) if run.scheduler else None,
         "scaler": capture_scaler(run) if run.scaler else None,
@@ -53,13 +55,13 @@ def restore(run: "Run", saved: dict[str, Any]) -> None:
     run.output = run.loss = None
     run.feed.restore(saved["feed"])
     with torch.no_grad():
-        for name, parameter in run.model.named_parameters():
+        for name, parameter in run.parameters.items():
             parameter.copy_(saved["parameters"][name])
             grad = saved["gradients"][name]
             parameter.grad = None if grad is None else grad.clone().to(parameter.device)
         for name, buffer in run.model.named_buffers():
             buffer.copy_(saved["buffers"][name])
-    for name, module in run.model.named_modules():
+    for name, module in run.modules.items():
         module.training = saved["training"][name]
     # The scheduler exists by now: one that is made after its optimizer was loaded, and not
     # before, would write its starting rate over the loaded one.
@@ -111,7 +113,7 @@ def check(task: Task, saved: dict[str, Any]) -> None:
 
 def weights_for(run: "Run", weights: Any) -> dict[str, torch.Tensor]:
     """The weights to place by parameter name, copied; TaskError unless they fit."""
-    parameters = dict(run.model.named_parameters())
+    parameters = run.parameters
     if not isinstance(weights, dict):
         several = len(parameters) > 1 and isinstance(weights, Iterable)
         values = list(weights) if several else [weights]
@@ -145,9 +147,8 @@ def weights_for(run: "Run", weights: Any) -> dict[str, torch.Tensor]:
 def place(run: "Run", placed: dict[str, torch.Tensor]) -> None:
     """Copy checked weights into the model."""
     with torch.no_grad():
-        for name, parameter in run.model.named_parameters():
-            if name in placed:
-                parameter.copy_(placed[name])
+        for name, tensor in placed.items():
+            run.parameters[name].copy_(tensor)
 
 
 def copied(value: Any) -> Any:

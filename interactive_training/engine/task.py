@@ -198,7 +198,7 @@ class Task:
         model.noisy = not torch.equal(before, generator.get_state())
         return cls("surface", model)
 
-    @property
+    @cached_property
     def is_surface(self) -> bool:
         """Whether this task is a function of two variables, without data."""
         return self.data is None

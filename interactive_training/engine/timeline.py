@@ -68,8 +68,8 @@ class Timeline:
     def crowded(self) -> int:
         """The state whose neighbours lie closest together, measured by how long ago they were."""
         at = [kept.index for kept in self.kept]
-        inner = range(1, len(at) - 1)
-        return min(inner, key=lambda i: (at[i + 1] - at[i - 1]) / (at[-1] - at[i - 1] + 1))
+        gaps = [(after - before) / (at[-1] - before + 1) for before, after in zip(at, at[2:])]
+        return 1 + gaps.index(min(gaps))
 
     def copy(self) -> "Timeline":
         """A timeline of its own over the same states."""
