@@ -7,6 +7,10 @@ from typing import Any
 
 import torch
 
+AHEAD = 64  # micro-batches that are cut at once: a step then only takes the next one
+
+MicroBatch = tuple[torch.Tensor, bool, bool, int, int, int]  # rows, first, last, offset, start, end
+
 
 @dataclass
 class Feed:
@@ -14,7 +18,7 @@ class Feed:
 
     A group is the rows between two optimizer steps: `accumulate` micro-batches of `batch` rows,
     or what is left of the epoch. A group that has begun keeps its size. Every epoch draws its
-    order from `generator`, or takes the rows as they are.
+    order from `generator`, unless it takes the rows as they are.
     """
 
     rows: int
@@ -29,10 +33,7 @@ class Feed:
     shuffle: bool = True
     first: bool = False  # whether the micro-batch just taken is the first of its group
     last: bool = True  # whether it is the last
-    parts: Iterator[torch.Tensor] = field(init=False)  # what is left of the epoch, in batches
-
-    def __post_init__(self) -> None:
-        self._cut()
+    ahead: Iterator[MicroBatch] = field(default_factory=lambda: iter(()))
 
     @classmethod
     def at_the_start(cls, rows: int, generator: torch.Generator, device: torch.device) -> "Feed":
@@ -46,39 +47,43 @@ class Feed:
 
     def set(self, batch: int, accumulate: int, shuffle: bool) -> None:
         """Go on in groups of this size, which may differ from the last one only between groups."""
-        self.accumulate, self.shuffle = accumulate, shuffle
-        if batch != self.batch:
-            self.batch = batch
-            self._cut()
+        if (batch, accumulate) != (self.batch, self.accumulate):
+            self.batch, self.accumulate, self.ahead = batch, accumulate, iter(())
+        self.shuffle = shuffle
 
     def next(self) -> torch.Tensor:
         """The row numbers of the next micro-batch."""
-        self.first = self.offset == self.end
-        if self.first:
-            if self.end == self.rows:
-                self._begin_epoch()
-            self.start = self.offset
-            self.end = min(self.start + self.batch * self.accumulate, self.rows)
-        self.offset = min(self.offset + self.batch, self.end)
-        self.last = self.offset == self.end
-        return next(self.parts)
+        try:
+            rows, self.first, self.last, self.offset, self.start, self.end = next(self.ahead)
+        except StopIteration:
+            self._look_ahead()
+            return self.next()
+        return rows
 
-    def _begin_epoch(self) -> None:
-        self.offset = 0
+    def _look_ahead(self) -> None:
+        """Cut the micro-batches to come, at most to the end of the epoch."""
         if self.rows == 1:  # a surface: every step is an epoch, which must cost nothing
+            self.ahead = repeat((self.order.to(self.device), True, True, 1, 0, 1))
             return
+        offset, start, end = self.offset, self.start, self.end
+        if offset == self.rows:
+            self._draw_order()
+            offset = end = 0
+        found: list[MicroBatch] = []
+        rows = self.order[offset : offset + AHEAD * self.batch].to(self.device)
+        for part in rows.split(self.batch):
+            first = offset == end
+            if first:
+                start, end = offset, min(offset + self.batch * self.accumulate, self.rows)
+            offset = min(offset + self.batch, end)
+            found.append((part, first, offset == end, offset, start, end))
+        self.ahead = iter(found)
+
+    def _draw_order(self) -> None:
         if self.shuffle:
             self.order = torch.randperm(self.rows, generator=self.generator)
         else:
             self.order = torch.arange(self.rows)
-        self._cut()
-
-    def _cut(self) -> None:
-        """Cut what is left of the epoch into batches."""
-        if self.rows == 1:
-            self.parts = repeat(self.order.to(self.device))
-        else:
-            self.parts = iter(self.order[self.offset :].to(self.device).split(self.batch))
 
     @property
     def group_rows(self) -> int:
@@ -104,4 +109,4 @@ class Feed:
         """Go to a captured place, with groups of the size that is set."""
         self.order, self.offset = saved["order"], saved["offset"]
         self.start, self.end = saved["start"], saved["end"]
-        self._cut()
+        self.ahead = iter(())

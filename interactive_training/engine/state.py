@@ -35,7 +35,7 @@ def capture(run: "Run") -> dict[str, Any]:
         "gradients": {n: copied(p.grad) for n, p in run.parameters.items()},
         "buffers": buffers,
         "training": {n: m.training for n, m in run.modules.items()},
-        "optimizer": copied(run.optimizer.state_dict()),
+        "optimizer": capture_optimizer(run),
         "scheduler": copied(run.scheduler.state_dict()) if run.scheduler else None,
         "scaler": capture_scaler(run) if run.scaler else None,
         "notes": list(run.notes),
@@ -73,6 +73,12 @@ def restore(run: "Run", saved: dict[str, Any]) -> None:
     run.generator.set_state(saved["generator"])
     if saved["outside"] is not None:
         run.outside.restore(saved["outside"])
+
+
+def capture_optimizer(run: "Run") -> dict[str, Any]:
+    """The optimizer's state, copied; its groups are new dictionaries of plain values already."""
+    saved: dict[str, Any] = run.optimizer.state_dict()
+    return saved | {"state": copied(saved["state"])}
 
 
 def capture_scaler(run: "Run") -> dict[str, Any]:
