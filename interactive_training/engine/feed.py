@@ -9,7 +9,9 @@ import torch
 
 AHEAD = 64  # micro-batches that are cut at once: a step then only takes the next one
 
-MicroBatch = tuple[torch.Tensor, bool, bool, int, int, int]  # rows, first, last, offset, start, end
+# The numbers of its rows, and what it makes of the fields `taken`, `first`, `last`, `offset`, `start`
+# and `end` of the feed.
+MicroBatch = tuple[torch.Tensor, int, bool, bool, int, int, int]
 
 
 @dataclass
@@ -31,6 +33,7 @@ class Feed:
     batch: int = 1
     accumulate: int = 1
     shuffle: bool = True
+    taken: int = 0  # rows in the micro-batch just taken
     first: bool = False  # whether the micro-batch just taken is the first of its group
     last: bool = True  # whether it is the last
     ahead: Iterator[MicroBatch] = field(default_factory=lambda: iter(()))
@@ -54,16 +57,17 @@ class Feed:
     def next(self) -> torch.Tensor:
         """The row numbers of the next micro-batch."""
         try:
-            rows, self.first, self.last, self.offset, self.start, self.end = next(self.ahead)
+            found = next(self.ahead)
         except StopIteration:
             self._look_ahead()
-            return self.next()
+            found = next(self.ahead)
+        rows, self.taken, self.first, self.last, self.offset, self.start, self.end = found
         return rows
 
     def _look_ahead(self) -> None:
         """Cut the micro-batches to come, at most to the end of the epoch."""
         if self.rows == 1:  # a surface: every step is an epoch, which must cost nothing
-            self.ahead = repeat((self.order.to(self.device), True, True, 1, 0, 1))
+            self.ahead = repeat((self.order.to(self.device), 1, True, True, 1, 0, 1))
             return
         offset, start, end = self.offset, self.start, self.end
         if offset == self.rows:
@@ -75,8 +79,8 @@ class Feed:
             first = offset == end
             if first:
                 start, end = offset, min(offset + self.batch * self.accumulate, self.rows)
-            offset = min(offset + self.batch, end)
-            found.append((part, first, offset == end, offset, start, end))
+            offset += len(part)
+            found.append((part, len(part), first, offset == end, offset, start, end))
         self.ahead = iter(found)
 
     def _draw_order(self) -> None:

@@ -1,7 +1,7 @@
 """What a record says about a step: measured on the device, brought over in one read."""
 
 from collections.abc import Mapping, Sequence
-from math import hypot, isfinite
+from math import hypot, isfinite, nan
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,8 +18,8 @@ class Step(NamedTuple):
 
     `loss` is the loss as the recipe reduces it and `rows` the micro-batch's size; `per_sample` is
     the loss on one scale for every reduction. `grad_norm` is the length of the whole gradient
-    just before `clip` or `step`, `norms` its length in each parameter and `layer_norms` in each
-    layer; `clip_scale` is the factor by which clipping shortens it (1.0: not clipped). `amp_scale`
+    just before `clip` or `step`, `lengths` its length in each of the parameters `names` and
+    `layer_norms` in each layer; `clip_scale` is the factor by which clipping shortens it (1.0: not clipped). `amp_scale`
     is float16's loss scale, else 1.0; `skipped` says that float16 left the step out, `updated`
     that an optimizer step was taken with a gradient. `metrics` holds `validation_loss` and
     `validation_accuracy` (from 0 to 1) when a validation was due. `recipe` is the recipe that was
@@ -32,7 +32,8 @@ class Step(NamedTuple):
     rows: int
     lr: float
     grad_norm: float
-    norms: Mapping[str, float]
+    names: Sequence[str]
+    lengths: Sequence[float]
     clip_scale: float
     amp_scale: float
     skipped: bool
@@ -41,19 +42,20 @@ class Step(NamedTuple):
     recipe: Recipe
 
     def __repr__(self) -> str:
-        shown = (f"{k}={v!r}" for k, v in self._asdict().items() if k not in ("norms", "recipe"))
+        shown = (f"{k}={v!r}" for k, v in self._asdict().items() if k not in UNSHOWN)
         return f"Step({', '.join(shown)})"
 
     @property
     def layer_norms(self) -> dict[str, float]:
         """The length of the gradient in each layer."""
         layers: dict[str, float] = {}
-        for name, norm in self.norms.items():
+        for name, length in zip(self.names, self.lengths, strict=True):
             layer = name.rpartition(".")[0] or name
-            layers[layer] = hypot(layers.get(layer, 0.0), norm)
+            layers[layer] = hypot(layers.get(layer, 0.0), length)
         return layers
 
 
+UNSHOWN = ("names", "lengths", "recipe")
 NO_METRICS: Mapping[str, float] = MappingProxyType({})
 
 
@@ -126,37 +128,38 @@ def first_not_finite(run: "Run") -> str:
 
 def record(run: "Run", recipe: Recipe, ran: frozenset[str]) -> Step:
     """The record of the step that has just run the lines named in `ran`."""
-    at = 0 if run.loss is None else 1
-    loss = run.numbers[0] if at else float("nan")
-    norms = dict(zip(run.measured, run.numbers[at:], strict=False))
-    total = hypot(*norms.values())
+    numbers, measured = run.numbers, run.measured
+    loss, at = (nan, 0) if run.loss is None else (numbers[0], 1)
+    lengths = numbers[at : at + len(measured)]
+    total = hypot(*lengths)
 
-    stepped, skipped, scale = "step" in ran, False, 1.0
+    stepped, skipped, amp_scale = "step" in ran, False, 1.0
     if run.scaler is not None:
         skipped = stepped and run.skipped
-        scale = run.scale if stepped else run.scaler.get_scale()
+        amp_scale = run.scale if stepped else run.scaler.get_scale()
 
     clip_scale = 1.0
     if recipe.clip != "none" and "clip" in ran and total > 0:
         if recipe.clip == "norm":
             clip_scale = min(1.0, recipe.clip_at / (total + 1e-6))
-        elif recipe.clip == "value":
-            clip_scale = run.numbers[at + len(run.measured)] / total
+        else:
+            clip_scale = numbers[at + len(measured)] / total
 
     return Step(
-        index=run.index,
-        loss=loss,
-        per_sample=loss if recipe.reduction == "mean" else loss / run.divisor,
-        rows=1 if run.x is None else len(run.x),
-        lr=run.lr_used,
-        grad_norm=total,
-        norms=norms,
-        clip_scale=clip_scale,
-        amp_scale=scale,
-        skipped=skipped,
-        updated=stepped and bool(run.measured) and not skipped,
-        metrics=metrics(run) if "validate" in ran and run.validated else NO_METRICS,
-        recipe=recipe,
+        run.index,
+        loss,
+        loss if recipe.reduction == "mean" else loss / run.divisor,
+        run.feed.taken,
+        run.lr_used,
+        total,
+        measured,
+        lengths,
+        clip_scale,
+        amp_scale,
+        skipped,
+        stepped and bool(lengths) and not skipped,
+        metrics(run) if run.validated and "validate" in ran else NO_METRICS,
+        recipe,
     )
 
 
