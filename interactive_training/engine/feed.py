@@ -9,8 +9,8 @@ import torch
 
 AHEAD = 64  # micro-batches that are cut at once: a step then only takes the next one
 
-# The numbers of its rows, and what it makes of the fields `taken`, `first`, `last`, `offset`, `start`
-# and `end` of the feed.
+# The numbers of its rows, then what the feed's `taken`, `first`, `last`, `offset`, `start` and `end`
+# are when it has been taken.
 MicroBatch = tuple[torch.Tensor, int, bool, bool, int, int, int]
 
 
@@ -106,7 +106,6 @@ class Feed:
             "offset": self.offset,
             "start": self.start,
             "end": self.end,
-            "batch": self.batch,
         }
 
     def restore(self, saved: dict[str, Any]) -> None:

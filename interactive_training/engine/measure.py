@@ -19,11 +19,11 @@ class Step(NamedTuple):
     `loss` is the loss as the recipe reduces it and `rows` the micro-batch's size; `per_sample` is
     the loss on one scale for every reduction. `grad_norm` is the length of the whole gradient
     just before `clip` or `step`, `lengths` its length in each of the parameters `names` and
-    `layer_norms` in each layer; `clip_scale` is the factor by which clipping shortens it (1.0: not clipped). `amp_scale`
-    is float16's loss scale, else 1.0; `skipped` says that float16 left the step out, `updated`
-    that an optimizer step was taken with a gradient. `metrics` holds `validation_loss` and
-    `validation_accuracy` (from 0 to 1) when a validation was due. `recipe` is the recipe that was
-    in force.
+    `layer_norms` in each layer; `clip_scale` is the factor by which clipping shortens it (1.0:
+    not clipped). `amp_scale` is float16's loss scale, else 1.0; `skipped` says that float16 left
+    the step out, `updated` that an optimizer step was taken with a gradient. `metrics` holds
+    `validation_loss` and `validation_accuracy` (from 0 to 1) when a validation was due. `recipe`
+    is the recipe that was in force.
     """
 
     index: int  # type: ignore[assignment]  # in place of the method that every tuple has
@@ -87,7 +87,7 @@ def read(run: "Run", recipe: Recipe) -> None:
         raise NotFiniteInStep
 
 
-def numbers(tensors: Sequence[torch.Tensor], device: torch.device) -> list[float]:
+def numbers(tensors: list[torch.Tensor], device: torch.device) -> list[float]:
     """The values of scalar tensors; a device that has to be waited for is asked once."""
     if device.type == "cpu" or not tensors:
         return list(map(torch.Tensor.item, tensors))

@@ -68,7 +68,8 @@ class Timeline:
     def crowded(self) -> int:
         """The state whose neighbours lie closest together, measured by how long ago they were."""
         at = [kept.index for kept in self.kept]
-        gaps = [(after - before) / (at[-1] - before + 1) for before, after in zip(at, at[2:])]
+        around = zip(at[:-2], at[2:], strict=True)
+        gaps = [(after - before) / (at[-1] - before + 1) for before, after in around]
         return 1 + gaps.index(min(gaps))
 
     def copy(self) -> "Timeline":
