@@ -21,7 +21,9 @@ def grow(history: History, steps: int) -> None:
     """Append steps with a loss that goes up and down."""
     for index in range(len(history), len(history) + steps):
         loss = 1 / (1 + index % 97)
-        history.append(Step(index, loss, loss, 32, 0.1, 1.0, {}, 1.0, 1.0, False, True, {}, RECIPE))
+        history.append(
+            Step(index, loss, loss, 32, 0.1, 1.0, (), (), 1.0, 1.0, False, True, {}, RECIPE)
+        )
 
 
 def frame(history: History) -> float:

@@ -1,66 +1,92 @@
 """Which rows come next: epochs of shuffled rows, cut into groups and micro-batches."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any
 
 import torch
+
+AHEAD = 64  # micro-batches that are cut at once: a step then only takes the next one
+
+# The numbers of its rows, then what the feed's `taken`, `first`, `last`, `offset`, `start` and
+# `end` are when it has been taken.
+MicroBatch = tuple[torch.Tensor, int, bool, bool, int, int, int]
 
 
 @dataclass
 class Feed:
     """The place in the data: this epoch's order of the `rows`, and the group being worked on.
 
-    A group is the rows between two optimizer steps: `accumulate` micro-batches of `batch_size`
-    rows, or what is left of the epoch. A group that has begun keeps its size.
+    A group is the rows between two optimizer steps: `accumulate` micro-batches of `batch` rows,
+    or what is left of the epoch. A group that has begun keeps its size. Every epoch draws its
+    order from `generator`, unless it takes the rows as they are.
     """
 
     rows: int
+    generator: torch.Generator
+    device: torch.device  # where the numbers of the rows are wanted
     order: torch.Tensor
     offset: int
     start: int
     end: int
-    batch: int
+    batch: int = 1
+    accumulate: int = 1
+    shuffle: bool = True
+    taken: int = 0  # rows in the micro-batch just taken
     first: bool = False  # whether the micro-batch just taken is the first of its group
     last: bool = True  # whether it is the last
-    parts: Iterator[torch.Tensor] | None = None  # what is left of the epoch, cut into batches
+    ahead: Iterator[MicroBatch] = field(default_factory=lambda: iter(()))
 
     @classmethod
-    def at_the_start(cls, rows: int) -> "Feed":
+    def at_the_start(cls, rows: int, generator: torch.Generator, device: torch.device) -> "Feed":
         """Before the first row; the first order is still to be drawn."""
-        return cls(rows, torch.arange(rows), offset=rows, start=rows, end=rows, batch=1)
+        return cls(rows, generator, device, torch.arange(rows), offset=rows, start=rows, end=rows)
 
     @property
     def between_groups(self) -> bool:
         """Whether the next micro-batch is the first of its group."""
         return self.offset == self.end
 
-    def next(
-        self, batch_size: int, accumulate: int, shuffle: bool, generator: torch.Generator
-    ) -> torch.Tensor:
-        """The row numbers of the next micro-batch; a new epoch draws its order from `generator`."""
-        self.first = self.offset == self.end
-        if self.first:
-            if self.end == self.rows:
-                self._begin_epoch(shuffle, generator)
-            if batch_size != self.batch:
-                self.batch, self.parts = batch_size, None
-            self.start = self.offset
-            self.end = min(self.start + batch_size * accumulate, self.rows)
-        if self.parts is None:
-            if self.rows == 1:  # a surface: every step is an epoch, which must cost nothing
-                self.parts = iter((self.order,))
-            else:
-                self.parts = iter(self.order[self.offset :].split(self.batch))
-        self.offset = min(self.offset + self.batch, self.end)
-        self.last = self.offset == self.end
-        return next(self.parts)
+    def set(self, batch: int, accumulate: int, shuffle: bool) -> None:
+        """Go on in groups of this size, which may differ from the last one only between groups."""
+        if (batch, accumulate) != (self.batch, self.accumulate):
+            self.batch, self.accumulate, self.ahead = batch, accumulate, iter(())
+        self.shuffle = shuffle
 
-    def _begin_epoch(self, shuffle: bool, generator: torch.Generator) -> None:
-        self.offset, self.parts = 0, None
-        if shuffle:
-            self.order = torch.randperm(self.rows, generator=generator)
-        elif self.rows > 1:
+    def next(self) -> torch.Tensor:
+        """The row numbers of the next micro-batch."""
+        try:
+            found = next(self.ahead)
+        except StopIteration:
+            self._look_ahead()
+            found = next(self.ahead)
+        rows, self.taken, self.first, self.last, self.offset, self.start, self.end = found
+        return rows
+
+    def _look_ahead(self) -> None:
+        """Cut the micro-batches to come, at most to the end of the epoch."""
+        if self.rows == 1:  # a surface: every step is an epoch, which must cost nothing
+            self.ahead = repeat((self.order.to(self.device), 1, True, True, 1, 0, 1))
+            return
+        offset, start, end = self.offset, self.start, self.end
+        if offset == self.rows:
+            self._draw_order()
+            offset = end = 0
+        found: list[MicroBatch] = []
+        rows = self.order[offset : offset + AHEAD * self.batch].to(self.device)
+        for part in rows.split(self.batch):
+            first = offset == end
+            if first:
+                start, end = offset, min(offset + self.batch * self.accumulate, self.rows)
+            offset += len(part)
+            found.append((part, len(part), first, offset == end, offset, start, end))
+        self.ahead = iter(found)
+
+    def _draw_order(self) -> None:
+        if self.shuffle:
+            self.order = torch.randperm(self.rows, generator=self.generator)
+        else:
             self.order = torch.arange(self.rows)
 
     @property
@@ -80,11 +106,10 @@ class Feed:
             "offset": self.offset,
             "start": self.start,
             "end": self.end,
-            "batch": self.batch,
         }
 
     def restore(self, saved: dict[str, Any]) -> None:
-        """Go to a captured place."""
-        self.order, self.parts = saved["order"], None
-        self.offset, self.start = saved["offset"], saved["start"]
-        self.end, self.batch = saved["end"], saved["batch"]
+        """Go to a captured place, with groups of the size that is set."""
+        self.order, self.offset = saved["order"], saved["offset"]
+        self.start, self.end = saved["start"], saved["end"]
+        self.ahead = iter(())

@@ -7,8 +7,6 @@ gradients still in place.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import torch
-
 from interactive_training.engine import state
 from interactive_training.engine.errors import BusyError, NonFiniteError, RecipeError, StepError
 from interactive_training.engine.explain import explained
@@ -52,8 +50,8 @@ def walk(run: "Run", steps: int = 1) -> Iterator[str]:
             remember(run)
             try:
                 recipe, lines = begin(run)
-                for line in lines.recorded:
-                    with torch.set_grad_enabled(recipe.grad), run.lent():
+                for line in lines.walked:
+                    with run.surroundings():
                         line(run, recipe)
                     if line.__name__ in lines.names:
                         yield line.__name__
@@ -70,7 +68,7 @@ def advance(run: "Run", *, recorded: bool = True) -> Step | None:
     remember(run)
     try:
         recipe, lines = begin(run)
-        with torch.set_grad_enabled(recipe.grad), run.lent():
+        with run.surroundings():
             for line in lines.recorded if recorded else lines.unrecorded:
                 line(run, recipe)
         return finish(run, recipe, lines, recorded=recorded)
@@ -89,7 +87,8 @@ def begin(run: "Run") -> tuple["Recipe", Lines]:
     """Put the waiting recipe in force and fetch the next micro-batch."""
     run.busy = True
     run.settle()
-    run.check_next()
+    if run.in_force.schedule is not None:
+        run.check_next()
     run.fetch()
     return run.in_force, run.plan[run.feed.first, run.feed.last]
 

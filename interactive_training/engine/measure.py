@@ -1,7 +1,7 @@
 """What a record says about a step: measured on the device, brought over in one read."""
 
-from collections.abc import Mapping
-from math import hypot, isfinite
+from collections.abc import Mapping, Sequence
+from math import hypot, isfinite, nan
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,12 +18,12 @@ class Step(NamedTuple):
 
     `loss` is the loss as the recipe reduces it and `rows` the micro-batch's size; `per_sample` is
     the loss on one scale for every reduction. `grad_norm` is the length of the whole gradient
-    just before `clip` or `step`, `norms` its length in each parameter and `layer_norms` in each
-    layer; `clip_scale` is the factor by which clipping shortens it (1.0: not clipped). `amp_scale`
-    is float16's loss scale, else 1.0; `skipped` says that float16 left the step out, `updated`
-    that an optimizer step was taken with a gradient. `metrics` holds `validation_loss` and
-    `validation_accuracy` (from 0 to 1) when a validation was due. `recipe` is the recipe that was
-    in force.
+    just before `clip` or `step`, `lengths` its length in each of the parameters `names` and
+    `layer_norms` in each layer; `clip_scale` is the factor by which clipping shortens it (1.0:
+    not clipped). `amp_scale` is float16's loss scale, else 1.0; `skipped` says that float16 left
+    the step out, `updated` that an optimizer step was taken with a gradient. `metrics` holds
+    `validation_loss` and `validation_accuracy` (from 0 to 1) when a validation was due. `recipe`
+    is the recipe that was in force.
     """
 
     index: int  # type: ignore[assignment]  # in place of the method that every tuple has
@@ -32,7 +32,8 @@ class Step(NamedTuple):
     rows: int
     lr: float
     grad_norm: float
-    norms: Mapping[str, float]
+    names: Sequence[str]
+    lengths: Sequence[float]
     clip_scale: float
     amp_scale: float
     skipped: bool
@@ -41,19 +42,20 @@ class Step(NamedTuple):
     recipe: Recipe
 
     def __repr__(self) -> str:
-        shown = (f"{k}={v!r}" for k, v in self._asdict().items() if k not in ("norms", "recipe"))
+        shown = (f"{k}={v!r}" for k, v in self._asdict().items() if k not in UNSHOWN)
         return f"Step({', '.join(shown)})"
 
     @property
     def layer_norms(self) -> dict[str, float]:
         """The length of the gradient in each layer."""
         layers: dict[str, float] = {}
-        for name, norm in self.norms.items():
+        for name, length in zip(self.names, self.lengths, strict=True):
             layer = name.rpartition(".")[0] or name
-            layers[layer] = hypot(layers.get(layer, 0.0), norm)
+            layers[layer] = hypot(layers.get(layer, 0.0), length)
         return layers
 
 
+UNSHOWN = ("names", "lengths", "recipe")
 NO_METRICS: Mapping[str, float] = MappingProxyType({})
 
 
@@ -64,7 +66,7 @@ class NotFiniteInStep(Exception):
 def measure(run: "Run", recipe: Recipe) -> None:
     """Take the lengths of the gradients where they are, without reading them."""
     run.lr_used = run.optimizer.param_groups[0]["lr"]
-    grads = [grad for _, p in run.trainable if (grad := p.grad) is not None]
+    grads = [grad for p in run.trained if (grad := p.grad) is not None]
     run.measured = run.names
     if len(grads) < len(run.names):
         run.measured = [name for name, p in run.trainable if p.grad is not None]
@@ -77,12 +79,19 @@ def measure(run: "Run", recipe: Recipe) -> None:
 
 def read(run: "Run", recipe: Recipe) -> None:
     """Bring loss and lengths over in one read, and stop the step if one is not finite."""
-    tensors = run.norms if run.loss is None else [run.loss.detach(), *run.norms]
+    tensors = run.norms if run.loss is None else [run.loss, *run.norms]
     if run.float_buffers:
         tensors = [*tensors, *torch._foreach_norm([b for _, b in run.float_buffers])]
-    run.numbers = torch.stack(tensors).tolist() if tensors else []
+    run.numbers = numbers(tensors, run.device)
     if not isfinite(sum(run.numbers)) and broken(run, recipe):
         raise NotFiniteInStep
+
+
+def numbers(tensors: list[torch.Tensor], device: torch.device) -> list[float]:
+    """The values of scalar tensors; a device that has to be waited for is asked once."""
+    if device.type == "cpu" or not tensors:
+        return list(map(torch.Tensor.item, tensors))
+    return torch.stack(tensors).tolist()
 
 
 def broken(run: "Run", recipe: Recipe) -> bool:
@@ -98,14 +107,16 @@ def tick(run: "Run", recipe: Recipe) -> None:
     """Count what a schedule has just counted, whichever of the three it goes by."""
     ticks = run.ticks
     ticks["batch"] += not run.skipped
-    ticks["epoch"] += run.epoch_ends
-    ticks["validation"] += run.validated
+    if run.epoch_ends:
+        ticks["epoch"] += 1
+    if run.validated:
+        ticks["validation"] += 1
 
 
 def first_not_finite(run: "Run") -> str:
     """The name of the first tensor of this step, in order of cause, that is not finite."""
     candidates: list[tuple[str, Any]] = [("input", run.x), ("target", run.y)]
-    candidates += [(f"parameter {name}", p) for name, p in run.model.named_parameters()]
+    candidates += [(f"parameter {name}", p) for name, p in run.parameters.items()]
     candidates += [(f"buffer {name}", b) for name, b in run.float_buffers]
     candidates += [("output", run.output), ("loss", run.loss)]
     candidates += [(f"gradient of {name}", p.grad) for name, p in run.trainable]
@@ -117,37 +128,38 @@ def first_not_finite(run: "Run") -> str:
 
 def record(run: "Run", recipe: Recipe, ran: frozenset[str]) -> Step:
     """The record of the step that has just run the lines named in `ran`."""
-    at = 0 if run.loss is None else 1
-    loss = run.numbers[0] if at else float("nan")
-    norms = dict(zip(run.measured, run.numbers[at:], strict=False))
-    total = hypot(*norms.values())
+    numbers, measured = run.numbers, run.measured
+    loss, at = (nan, 0) if run.loss is None else (numbers[0], 1)
+    lengths = numbers[at : at + len(measured)]
+    total = hypot(*lengths)
 
-    stepped, scale = "step" in ran, 1.0
-    skipped = stepped and run.skipped
+    stepped, skipped, amp_scale = "step" in ran, False, 1.0
     if run.scaler is not None:
-        scale = run.scale if stepped else run.scaler.get_scale()
+        skipped = stepped and run.skipped
+        amp_scale = run.scale if stepped else run.scaler.get_scale()
 
     clip_scale = 1.0
     if recipe.clip != "none" and "clip" in ran and total > 0:
         if recipe.clip == "norm":
             clip_scale = min(1.0, recipe.clip_at / (total + 1e-6))
-        elif recipe.clip == "value":
-            clip_scale = run.numbers[at + len(run.measured)] / total
+        else:
+            clip_scale = numbers[at + len(measured)] / total
 
     return Step(
-        index=run.index,
-        loss=loss,
-        per_sample=loss if recipe.reduction == "mean" else loss / run.divisor,
-        rows=1 if run.x is None else len(run.x),
-        lr=run.lr_used,
-        grad_norm=total,
-        norms=norms,
-        clip_scale=clip_scale,
-        amp_scale=scale,
-        skipped=skipped,
-        updated=stepped and bool(run.measured) and not skipped,
-        metrics=metrics(run) if "validate" in ran and run.validated else NO_METRICS,
-        recipe=recipe,
+        run.index,
+        loss,
+        loss if recipe.reduction == "mean" else loss / run.divisor,
+        run.feed.taken,
+        run.lr_used,
+        total,
+        measured,
+        lengths,
+        clip_scale,
+        amp_scale,
+        skipped,
+        stepped and bool(lengths) and not skipped,
+        metrics(run) if run.validated and "validate" in ran else NO_METRICS,
+        recipe,
     )
 
 

@@ -106,7 +106,7 @@ def path(
         cause = error.__cause__
         stopped = f"step {len(heights)} raised {type(cause).__name__}: {cause}"
     if not stopped:
-        with torch.no_grad(), run.lent():
+        with run.surroundings(), torch.no_grad():
             heights.append(run.model())
     else:
         points = points[: len(heights)] or points

@@ -1,6 +1,6 @@
 """Which lines run in which micro-batch: the recipe's order of stages, made ready to call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from functools import lru_cache, wraps
 from itertools import product
@@ -37,12 +37,24 @@ def placed(recipe: "Recipe") -> list[tuple[str, str]]:
     return lines
 
 
+# Stages that a recipe may leave nothing to do: only slow motion calls them then.
+IDLE: Mapping[str, Callable[["Recipe"], bool]] = {
+    "unscale": lambda recipe: recipe.amp != "float16",
+    "clip": lambda recipe: recipe.clip == "none",
+    "schedule": lambda recipe: recipe.schedule is None,
+}
+
+
 @dataclass(frozen=True)
 class Lines:
-    """The calls of one micro-batch in order, with and without a record, and the stages in them."""
+    """The calls of one micro-batch in order, with and without a record, and the stages in them.
+
+    `walked` are the calls in slow motion, with those of the stages that have nothing to do.
+    """
 
     recorded: tuple[Line, ...]
     unrecorded: tuple[Line, ...]
+    walked: tuple[Line, ...]
     names: frozenset[str]
 
 
@@ -56,6 +68,7 @@ def plan(recipe: "Recipe", dropout: bool) -> Plan:
     `dropout` says whether the model draws masks in `forward`.
     """
     made: Plan = {}
+    idle = {name for name, is_idle in IDLE.items() if is_idle(recipe)}
     for first, last in product((True, False), repeat=2):
         names = [
             name
@@ -69,16 +82,22 @@ def plan(recipe: "Recipe", dropout: bool) -> Plan:
             recorded = [*names[:use], "measure", "read", *names[use:]]
         else:
             recorded = [*names[:use], "measure", *names[use:], "read"]
-        made[first, last] = Lines(calls(recorded, dropout), calls(names, dropout), frozenset(names))
+        made[first, last] = Lines(
+            recorded=calls(recorded, dropout, idle),
+            unrecorded=calls(names, dropout, idle),
+            walked=calls(recorded, dropout),
+            names=frozenset(names),
+        )
     return made
 
 
-def calls(names: list[str], dropout: bool) -> tuple[Line, ...]:
+def calls(names: list[str], dropout: bool, idle: Set[str] = frozenset()) -> tuple[Line, ...]:
     """The functions to call for these lines, with what the run does around them unseen."""
     found: list[Line] = []
     for name in names:
         line = {"measure": measure, "read": read}.get(name) or getattr(stages, name)
-        found.append(with_dropout if dropout and name == "forward" else line)
+        if name not in idle:
+            found.append(with_dropout if dropout and name == "forward" else line)
         if name == "schedule":
             found.append(tick)
     return tuple(found)

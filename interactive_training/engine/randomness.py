@@ -8,6 +8,9 @@ the data and the same dropout masks.
 import random
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -77,17 +80,28 @@ class OutsideStates:
     """The random states of torch, numpy and Python that a model with draws of its own uses.
 
     Such a model calls the outside generators, so the run lends them its states for one step and
-    puts the notebook's back. Two threads that do so at once would disturb each other.
+    puts the notebook's back. Two threads that do so at once would disturb each other. The states
+    other than torch's are made when they are first asked for.
     """
 
     def __init__(self, generator: torch.Generator, seed: int, device: torch.device) -> None:
         self.generator = generator  # torch's own stream, which the run draws from as well
-        self.numpy: Any = np.random.RandomState(seed % 2**32).get_state(legacy=True)
-        self.python: Any = random.Random(seed).getstate()  # noqa: S311  not for secrets
+        self.seed = seed
         self.device: torch.Tensor | None = None
         if device.type != "cpu":
             self.device = torch.Generator(device).manual_seed(seed).get_state()
             self.accelerator = torch.get_device_module(device)
+
+    @cached_property
+    def numpy(self) -> "NumpyState":
+        """The run's state of `np.random`."""
+        legacy: Any = np.random.RandomState(self.seed % 2**32).get_state(legacy=True)
+        return NumpyState.of(legacy)
+
+    @cached_property
+    def python(self) -> Any:
+        """The run's state of `random`."""
+        return random.Random(self.seed).getstate()  # noqa: S311  not for secrets
 
     @property
     def states(self) -> tuple[Any, ...]:
@@ -98,12 +112,12 @@ class OutsideStates:
         """Put states in force, and return those that were."""
         before = (
             torch.get_rng_state(),
-            np.random.get_state(legacy=True),
+            NumpyState.now(),
             random.getstate(),
             None if self.device is None else self.accelerator.get_rng_state(),
         )
         torch.set_rng_state(states[0])
-        np.random.set_state(states[1])
+        states[1].put()
         random.setstate(states[2])
         if self.device is not None:
             self.accelerator.set_rng_state(states[3])
@@ -115,6 +129,7 @@ class OutsideStates:
 
         With `spent=False` the numbers drawn in it are still to come for the run.
         """
+        numpys = self.numpy if spent else deepcopy(self.numpy)  # which draws will move on
         notebooks = self.swap(self.states)
         try:
             yield
@@ -123,21 +138,23 @@ class OutsideStates:
             if spent:
                 torchs, self.numpy, self.python, self.device = after
                 self.generator.set_state(torchs)
+            else:
+                self.numpy = numpys
 
     def capture(self) -> dict[str, Any]:
         """The states other than torch's as plain numbers and tensors, which a file can hold."""
-        _, keys, position, has_gauss, gauss = self.numpy
+        keys, *rest = self.numpy.legacy
         version, words, next_gauss = self.python
         return {
-            "numpy": [torch.from_numpy(keys.astype(np.int64)), position, has_gauss, gauss],
+            "numpy": [torch.from_numpy(keys.astype(np.int64)), *rest],
             "python": [version, torch.tensor(words), next_gauss],
             "device": self.device,
         }
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Put captured states back."""
-        keys, position, has_gauss, gauss = saved["numpy"]
-        self.numpy = ("MT19937", keys.numpy().astype(np.uint32), position, has_gauss, gauss)
+        keys, *rest = saved["numpy"]
+        self.numpy = NumpyState.of(("MT19937", keys.numpy().astype(np.uint32), *rest))
         version, words, next_gauss = saved["python"]
         self.python = (version, tuple(words.tolist()), next_gauss)
         if self.device is not None and saved["device"] is not None:
@@ -156,6 +173,46 @@ def drawing(work: Callable[[], T]) -> tuple[T, bool]:
 def apart() -> AbstractContextManager[None]:
     """Random states of its own for a `with` block: whatever is drawn in it, no run notices."""
     return OutsideStates(torch.Generator(), 0, torch.device("cpu")).lent()
+
+
+@dataclass
+class NumpyState:
+    """A state of `np.random`: a stream, and what is left of the last pair of normal numbers.
+
+    The streams are exchanged whole, since copying one costs more than a small step of training.
+    """
+
+    stream: Any
+    has_gauss: int
+    gauss: float
+
+    @classmethod
+    def of(cls, legacy: tuple[Any, ...]) -> "NumpyState":
+        """The state in the form in which `np.random.get_state()` gives it."""
+        name, keys, position, has_gauss, gauss = legacy
+        stream = np.random.MT19937(0)
+        stream.state = {"bit_generator": name, "state": {"key": keys, "pos": position}}
+        return cls(stream, has_gauss, gauss)
+
+    @property
+    def legacy(self) -> tuple[Any, ...]:
+        """Keys, position, and the rest of a pair, as in `np.random.get_state()`."""
+        state = self.stream.state["state"]
+        return state["key"], state["pos"], self.has_gauss, self.gauss
+
+    @classmethod
+    def now(cls) -> "NumpyState":
+        """The state in force."""
+        state: Any = np.random.get_state(legacy=False)
+        return cls(np.random.get_bit_generator(), state["has_gauss"], state["gauss"])  # type: ignore[attr-defined]
+
+    def put(self) -> None:
+        """Put this state in force."""
+        # This forgets the rest of a pair.
+        np.random.set_bit_generator(self.stream)  # type: ignore[attr-defined]
+        if self.has_gauss:
+            state: Any = np.random.get_state(legacy=False)
+            np.random.set_state(state | {"has_gauss": self.has_gauss, "gauss": self.gauss})
 
 
 def draws(model: nn.Module, device: torch.device) -> str:

@@ -1,6 +1,7 @@
 """The one mutable object: a task, a seed, a recipe in force, and the whole state of training."""
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from interactive_training.engine.randomness import FromGenerator, OutsideStates,
 from interactive_training.engine.recipe import Recipe, schedule_values
 from interactive_training.engine.task import Task, check_targets, copied
 from interactive_training.engine.timeline import Timeline
+
+NOTHING = nullcontext()
 
 
 class Run:
@@ -54,19 +57,22 @@ class Run:
         self.device = pick_device(device, self.task)
         self.generator = torch.Generator().manual_seed(self.seed)
         self.model = self.task.new_model(self.generator).to(self.device)
-        self.trainable = [(name, p) for name, p in self.model.named_parameters() if p.requires_grad]
+        self.parameters = dict(self.model.named_parameters())
+        self.modules = dict(self.model.named_modules())
+        self.trainable = [(name, p) for name, p in self.parameters.items() if p.requires_grad]
         self.names = [name for name, _ in self.trainable]
+        self.trained = [p for _, p in self.trainable]
         self.float_buffers = [
             (name, b) for name, b in self.model.named_buffers() if b.is_floating_point()
         ]
-        self._training_flags = {name: m.training for name, m in self.model.named_modules()}
+        self._training_flags = {name: m.training for name, m in self.modules.items()}
         self.draws = draws(self.model, self.device)
         self.from_generator = FromGenerator(self.generator)
         self.outside = OutsideStates(self.generator, self.seed, self.device)
         self._normalizes_rows = any(
-            isinstance(m, nn.BatchNorm1d) and m.training for m in self.model.modules()
+            isinstance(m, nn.BatchNorm1d) and m.training for m in self.modules.values()
         )
-        self.feed = Feed.at_the_start(self.task.rows)
+        self.feed = Feed.at_the_start(self.task.rows, self.generator, self.device)
         self._put_data_on_device()
 
         # What the lines of a step leave for one another.
@@ -225,7 +231,7 @@ class Run:
         self._set_plan(new)
 
     def _set_mode(self, recipe: Recipe) -> None:
-        for name, module in self.model.named_modules():
+        for name, module in self.modules.items():
             module.training = recipe.mode == "train" and self._training_flags[name]
 
     def _set_loss(self, recipe: Recipe) -> None:
@@ -243,6 +249,8 @@ class Run:
     def _set_plan(self, recipe: Recipe) -> None:
         self.amp_dtype = None if recipe.amp == "off" else getattr(torch, recipe.amp)
         self.plan: Plan = plan(recipe, self.draws == "dropout")
+        size = recipe.batch_size or self.task.batch_size
+        self.feed.set(size, recipe.accumulate, recipe.shuffle)
 
     def _put_data_on_device(self) -> None:
         data = self.task.data
@@ -280,17 +288,10 @@ class Run:
 
     def fetch(self) -> None:
         """Take the next micro-batch out of the data, into `x` and `y`."""
-        recipe, surface = self.in_force, self.task.data is None
-        rows = self.feed.next(
-            recipe.batch_size or self.task.batch_size,
-            recipe.accumulate,
-            recipe.shuffle and not surface,
-            self.generator,
-        )
+        rows = self.feed.next()
         self.groups += self.feed.first
         self.loss = self.output = None
-        if not surface:
-            rows = rows.to(self.device)
+        if not self.task.is_surface:
             self.x, self.y = self.inputs.index_select(0, rows), self.targets.index_select(0, rows)
 
     @property
@@ -300,16 +301,27 @@ class Run:
 
     def count(self) -> None:
         """Count a step that is over, and let go of its graph: only the loss is kept."""
-        if self.feed.last and self.epoch_ends:
-            self.epoch += 1
+        self.epoch += self.feed.offset == self.feed.rows
         if self.loss is not None:
             self.loss = self.loss.detach()
         self.output = None
         self.index += 1
 
-    def lent(self) -> AbstractContextManager[None]:
-        """What a step runs in: a model that draws in ways of its own finds the run's states."""
-        return self.outside.lent() if self.draws == "unknown" else nullcontext()
+    def surroundings(self) -> AbstractContextManager[None]:
+        """What a line runs in: gradients on or off, and a run's own random states.
+
+        Only a model that draws in ways of its own is lent the states.
+        """
+        if self.draws == "unknown":
+            return self._lent()
+        if torch.is_grad_enabled() == self.in_force.grad:
+            return NOTHING
+        return torch.set_grad_enabled(self.in_force.grad)
+
+    @contextmanager
+    def _lent(self) -> Iterator[None]:
+        with torch.set_grad_enabled(self.in_force.grad), self.outside.lent():
+            yield
 
     # Whole state -------------------------------------------------------------------------------
 

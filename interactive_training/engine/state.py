@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 from torch.amp.grad_scaler import OptState
 
 from interactive_training.engine.errors import CheckpointError, TaskError, shown
@@ -17,7 +18,9 @@ COUNTERS = ("index", "groups", "epoch", "scale", "validated", "validation_loss")
 
 def capture(run: "Run") -> dict[str, Any]:
     """Everything that the steps to come depend on, copied."""
-    parameters = dict(run.model.named_parameters())
+    with torch.no_grad():
+        parameters = {n: p.clone() for n, p in run.parameters.items()}
+        buffers = {n: b.clone() for n, b in run.model.named_buffers()}
     return {
         "task": run.task.fingerprint,
         "task_name": run.task.name,
@@ -28,11 +31,11 @@ def capture(run: "Run") -> dict[str, Any]:
         "counters": {name: getattr(run, name) for name in COUNTERS},
         "ticks": dict(run.ticks),
         "feed": run.feed.capture(),
-        "parameters": {n: p.detach().clone() for n, p in parameters.items()},
-        "gradients": {n: copied(p.grad) for n, p in parameters.items()},
-        "buffers": {n: b.detach().clone() for n, b in run.model.named_buffers()},
-        "training": {n: m.training for n, m in run.model.named_modules()},
-        "optimizer": copied(run.optimizer.state_dict()),
+        "parameters": parameters,
+        "gradients": {n: copied(p.grad) for n, p in run.parameters.items()},
+        "buffers": buffers,
+        "training": {n: m.training for n, m in run.modules.items()},
+        "optimizer": capture_optimizer(run),
         "scheduler": copied(run.scheduler.state_dict()) if run.scheduler else None,
         "scaler": capture_scaler(run) if run.scaler else None,
         "notes": list(run.notes),
@@ -52,13 +55,13 @@ def restore(run: "Run", saved: dict[str, Any]) -> None:
     run.output = run.loss = None
     run.feed.restore(saved["feed"])
     with torch.no_grad():
-        for name, parameter in run.model.named_parameters():
+        for name, parameter in run.parameters.items():
             parameter.copy_(saved["parameters"][name])
             grad = saved["gradients"][name]
             parameter.grad = None if grad is None else grad.clone().to(parameter.device)
         for name, buffer in run.model.named_buffers():
             buffer.copy_(saved["buffers"][name])
-    for name, module in run.model.named_modules():
+    for name, module in run.modules.items():
         module.training = saved["training"][name]
     # The scheduler exists by now: one that is made after its optimizer was loaded, and not
     # before, would write its starting rate over the loaded one.
@@ -70,6 +73,12 @@ def restore(run: "Run", saved: dict[str, Any]) -> None:
     run.generator.set_state(saved["generator"])
     if saved["outside"] is not None:
         run.outside.restore(saved["outside"])
+
+
+def capture_optimizer(run: "Run") -> dict[str, Any]:
+    """The optimizer's state, copied; its groups are new dictionaries of plain values already."""
+    saved: dict[str, Any] = run.optimizer.state_dict()
+    return saved | {"state": copied(saved["state"])}
 
 
 def capture_scaler(run: "Run") -> dict[str, Any]:
@@ -110,7 +119,7 @@ def check(task: Task, saved: dict[str, Any]) -> None:
 
 def weights_for(run: "Run", weights: Any) -> dict[str, torch.Tensor]:
     """The weights to place by parameter name, copied; TaskError unless they fit."""
-    parameters = dict(run.model.named_parameters())
+    parameters = run.parameters
     if not isinstance(weights, dict):
         several = len(parameters) > 1 and isinstance(weights, Iterable)
         values = list(weights) if several else [weights]
@@ -144,9 +153,8 @@ def weights_for(run: "Run", weights: Any) -> dict[str, torch.Tensor]:
 def place(run: "Run", placed: dict[str, torch.Tensor]) -> None:
     """Copy checked weights into the model."""
     with torch.no_grad():
-        for name, parameter in run.model.named_parameters():
-            if name in placed:
-                parameter.copy_(placed[name])
+        for name, tensor in placed.items():
+            run.parameters[name].copy_(tensor)
 
 
 def copied(value: Any) -> Any:
@@ -168,15 +176,13 @@ def finite(saved: dict[str, Any]) -> bool:
     return all(bool(torch.isfinite(tensor).all()) for tensor in found.values())
 
 
-def size(value: Any) -> int:
-    """The bytes of all tensors in nested plain containers."""
-    if isinstance(value, torch.Tensor):
-        return value.nbytes
-    if isinstance(value, dict):
-        return sum(size(part) for part in value.values())
-    if isinstance(value, (list, tuple)):
-        return sum(size(part) for part in value)
-    return 0
+def size(saved: dict[str, Any]) -> int:
+    """The bytes of the tensors of a state that can be large."""
+    groups = [saved["parameters"], saved["gradients"], saved["buffers"], saved["feed"]]
+    groups += saved["optimizer"]["state"].values()
+    return sum(
+        value.nbytes for group in groups for value in group.values() if isinstance(value, Tensor)
+    )
 
 
 def tensors(saved: dict[str, Any]) -> dict[str, torch.Tensor]:

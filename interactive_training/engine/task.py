@@ -194,7 +194,7 @@ class Task:
             raise TaskError(f"the surface is {height.item()} at its start; move the start.")
         return cls("surface", model)
 
-    @property
+    @cached_property
     def is_surface(self) -> bool:
         """Whether this task is a function of two variables, without data."""
         return self.data is None

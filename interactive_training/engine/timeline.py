@@ -61,14 +61,16 @@ class Timeline:
         index = saved["counters"]["index"]
         self.next_at = index + SPACING
         self.kept.append(Kept(index, len(self.changes), saved))
-        if len(self.kept) > max(2, min(CAPACITY, BYTES // max(1, state.size(saved)))):
+        kept = len(self.kept)
+        if kept > 2 and (kept > CAPACITY or kept * state.size(saved) > BYTES):
             del self.kept[self.crowded()]
 
     def crowded(self) -> int:
         """The state whose neighbours lie closest together, measured by how long ago they were."""
         at = [kept.index for kept in self.kept]
-        inner = range(1, len(at) - 1)
-        return min(inner, key=lambda i: (at[i + 1] - at[i - 1]) / (at[-1] - at[i - 1] + 1))
+        around = zip(at[:-2], at[2:], strict=True)
+        gaps = [(after - before) / (at[-1] - before + 1) for before, after in around]
+        return 1 + gaps.index(min(gaps))
 
     def copy(self) -> "Timeline":
         """A timeline of its own over the same states."""

@@ -62,7 +62,7 @@ class Place:
         stretch = self._stretch(transform)
         if stretch is not None:
             factor, shift = stretch
-            shown: Points = transform.transform_non_affine(values) * factor + shift
+            shown = np.asarray(transform.transform_non_affine(values)) * factor + shift
         else:
             holes = np.isnan(values)  # a turn would carry a NaN in y over to x
             shown = transform.transform(np.where(holes, 1.0, values))

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from interactive_training import Recipe, Run, Task, first_difference, rewind, train, walk
-from interactive_training.engine.randomness import FromGenerator, OutsideStates, draws
+from interactive_training.engine.randomness import FromGenerator, NumpyState, OutsideStates, draws
 
 from .resumed import Noisy, own
 from .runs import different, noisy, same_bits, small, take
@@ -158,7 +158,7 @@ def test_drawing_in_another_thread_changes_no_run(name: str) -> None:
 def test_without_its_own_stream_a_run_would_be_disturbed(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Run, "lent", lambda _: nullcontext())
+    monkeypatch.setattr(Run, "surroundings", lambda _: nullcontext())
     monkeypatch.setattr(
         FromGenerator, "_dropout", lambda _, x, p, training, inplace: torch.dropout(x, p, training)
     )
@@ -282,6 +282,34 @@ def test_how_a_model_draws_is_told_from_its_layers() -> None:
     assert draws(nn.Dropout(), torch.device("cuda")) == "unknown"
     plain.register_forward_pre_hook(lambda *_: None)
     assert draws(plain, CPU) == "unknown"
+
+
+def pairs_apart() -> bool:
+    """Whether numpy's normal numbers, made in pairs, stay with the run or the notebook."""
+    mine, yours = np.random.RandomState(5), np.random.RandomState(7)
+    states = OutsideStates(torch.Generator(), 5, CPU)
+    np.random.seed(7)
+    right = True
+    for turn in range(6):
+        right &= np.random.randn() == yours.randn()
+        with states.lent(spent=False):
+            np.random.randn(3)
+        with states.lent():
+            right &= np.random.randn() == mine.randn()
+        if turn == 3:
+            saved, states = states.capture(), OutsideStates(torch.Generator(), 0, CPU)
+            states.restore(saved)
+    with states.lent():
+        np.random.seed(1)
+    return right and np.random.rand() == yours.rand()
+
+
+def test_the_rest_of_a_pair_of_normal_numbers_is_lent_as_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert pairs_apart()
+    monkeypatch.setattr(NumpyState, "put", lambda self: np.random.set_bit_generator(self.stream))
+    assert not pairs_apart()
 
 
 def test_an_accelerators_state_is_lent_with_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

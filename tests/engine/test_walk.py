@@ -8,6 +8,8 @@ import pytest
 
 from interactive_training import BusyError, Recipe, Run, rewind, train, walk
 from interactive_training.engine.choices import STAGES
+from interactive_training.engine.lines import step_lines
+from interactive_training.engine.plan import IDLE, plan
 
 from .runs import FP16, different, noisy, small, take, without
 
@@ -173,3 +175,21 @@ def test_a_loop_that_was_never_asked_claims_nothing() -> None:
     waiting = train(run, 5)
     take(run, 3)
     assert [step.index for step in waiting] == [3, 4, 5, 6, 7]
+
+
+IDLE_AND_NOT = {
+    "unscale": Recipe(amp="float16", lr=0.01),
+    "clip": Recipe(clip="value"),
+    "schedule": Recipe(schedule="StepLR"),
+}
+
+
+@pytest.mark.parametrize("name", IDLE)
+def test_only_lines_without_code_are_left_out_in_full_motion(name: str) -> None:
+    for recipe in (Recipe(), IDLE_AND_NOT[name]):
+        code = {line.stage: line.code for line in step_lines(recipe, small())}
+        lines = plan(recipe, dropout=False)[True, True]
+        for called in (lines.recorded, lines.unrecorded):
+            assert (name in {call.__name__ for call in called}) == bool(code[name])
+        assert name in {call.__name__ for call in lines.walked}
+    assert code[name]

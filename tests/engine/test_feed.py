@@ -1,0 +1,123 @@
+"""The rows of every micro-batch are those of a plain count, whatever changes on the way."""
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+
+from interactive_training import Recipe, Run
+from interactive_training.engine import feed
+from interactive_training.engine.feed import Feed
+
+from .runs import different, noisy, take
+
+CPU = torch.device("cpu")
+Place = tuple[list[int], bool, bool, int, bool]
+
+
+class Plain:
+    """The same rule, one micro-batch at a time."""
+
+    def __init__(self, rows: int, seed: int) -> None:
+        self.rows, self.generator = rows, torch.Generator().manual_seed(seed)
+        self.order: list[int] = []
+        self.offset = self.start = self.end = rows
+        self.size = (1, 1, True)
+
+    def next(self) -> Place:
+        batch, accumulate, shuffle = self.size
+        first = self.offset == self.end
+        if self.offset == self.rows:
+            drawn = torch.randperm(self.rows, generator=self.generator)
+            self.order = (drawn if shuffle else torch.arange(self.rows)).tolist()
+            self.offset = 0
+        if first:
+            self.start = self.offset
+            self.end = min(self.start + batch * accumulate, self.rows)
+        begin, self.offset = self.offset, min(self.offset + batch, self.end)
+        rows = self.order[begin : self.offset]
+        ends = self.end == self.rows
+        return rows, first, self.offset == self.end, self.end - self.start, ends
+
+
+def taken(real: Feed) -> Place:
+    rows = real.next().tolist()
+    assert real.taken == len(rows) and real.between_groups == real.last
+    return rows, real.first, real.last, real.group_rows, real.epoch_ends
+
+
+def agree(rows: int, seed: int) -> bool:
+    """Whether both give the same rows over 300 micro-batches with sudden changes."""
+    draw = random.Random(seed)
+    plain, real = Plain(rows, seed), Feed.at_the_start(rows, torch.Generator(), CPU)
+    real.generator.manual_seed(seed)
+    shuffle = True
+    for _ in range(300):
+        if draw.random() < 0.2:
+            size, accumulate = draw.randint(1, rows), draw.randint(1, 4)
+            if plain.offset == plain.end:
+                plain.size = size, accumulate, shuffle
+                real.set(*plain.size)
+        if draw.random() < 0.1:  # at any place, and as part of the state
+            other = Feed.at_the_start(rows, real.generator, CPU)
+            other.set(real.batch, real.accumulate, real.shuffle)
+            other.restore(real.capture())
+            real = other
+        if plain.next() != taken(real):
+            return False
+    return plain.generator.get_state().equal(real.generator.get_state())
+
+
+@pytest.mark.parametrize("ahead", [1, 2, 3, 64])
+@pytest.mark.parametrize("rows", [1, 2, 7, 36])
+def test_rows_and_groups_are_those_of_a_plain_count(
+    rows: int, ahead: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "AHEAD", ahead)
+    assert all(agree(rows, seed) for seed in range(5))
+
+
+def set_without_looking_again(real: Feed, batch: int, accumulate: int, shuffle: bool) -> None:
+    real.batch, real.accumulate, real.shuffle = batch, accumulate, shuffle
+
+
+def test_what_was_looked_at_before_a_change_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: a feed that goes on with what it had cut is found out."""
+    monkeypatch.setattr(Feed, "set", set_without_looking_again)
+    assert not any(agree(36, seed) for seed in range(5))
+
+
+def test_an_epoch_without_shuffling_takes_the_rows_as_they_are() -> None:
+    real = Feed.at_the_start(5, torch.Generator(), CPU)
+    real.set(2, 1, False)
+    assert [real.next().tolist() for _ in range(6)] == [[0, 1], [2, 3], [4]] * 2
+    real.set(2, 1, True)
+    assert [real.next().tolist() for _ in range(3)] != [[0, 1], [2, 3], [4]]
+
+
+CHANGES: dict[str, Callable[[Recipe], Recipe]] = {
+    "batch_size": lambda recipe: replace(recipe, batch_size=6),
+    "shuffle": lambda recipe: replace(recipe, shuffle=not recipe.shuffle),
+    "accumulate": lambda recipe: replace(recipe, accumulate=3),
+    "lr": lambda recipe: replace(recipe, lr=0.001),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("steps", range(1, 6))
+def test_a_fork_in_mid_epoch_takes_a_change_as_its_run_does(name: str, steps: int) -> None:
+    """The fork cuts the rest of the epoch anew, the run goes on with what it had cut."""
+    run = Run(noisy(), Recipe(lr=0.01, accumulate=2))
+    take(run, steps)
+    twin, resumed = run.fork(), Run(noisy(), Recipe())
+    resumed.restore(run.capture())
+    runs = run, twin, resumed
+    for each in runs:
+        each.recipe = CHANGES[name](each.recipe)
+        take(each, 12)
+    assert different(run, twin) == [] and different(run, resumed) == []
+    unchanged = Run(noisy(), Recipe(lr=0.01, accumulate=2))
+    take(unchanged, steps + 12)
+    assert different(run, unchanged) != []
