@@ -6,6 +6,7 @@
 // frame is laid out; the functions below read it in the same order.
 
 const ACK_DELAY = 36; // ms; longer than the 1/30 s between two frames, see flow.py
+const FRAME_REST = 1500; // ms without a frame; longer than LOST_AFTER in flow.py
 const CHANGE_REST = 80; // ms without another change of width or theme before Python draws anew
 const ANSWER_TIMEOUT = 1000; // ms after which a drag message counts as lost
 const SPEECH_REST = 2000; // ms between two sentences for a screen reader
@@ -184,12 +185,14 @@ class View {
   acknowledge(number) {
     if (number === this.number) return; // painted again while dragging
     this.number = number;
-    const wait = Math.max(0, this.arrived + ACK_DELAY - performance.now());
-    setTimeout(() => {
+    const tell = () => {
       if (!this.quit.signal.aborted) {
         this.send({ kind: "painted", number, visible: this.onScreen() });
       }
-    }, wait);
+    };
+    setTimeout(tell, Math.max(0, this.arrived + ACK_DELAY - performance.now()));
+    // Once more when no frame follows: if the last one was lost, Python then sends it again.
+    this.later("rest", FRAME_REST, tell);
   }
 
   // Where an event lies in the figure, as fractions of its width and height.

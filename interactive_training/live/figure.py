@@ -264,6 +264,7 @@ class LiveFigure(anywidget.AnyWidget):
         with self.lock:
             self._views.painted(message["view"], message["visible"])
             self._flow.acknowledge(message["number"])
+            self._flow.pending = self._flow.pending or self._flow.lost
             self._offer()
 
     def _gone(self, message: dict[str, Any]) -> None:

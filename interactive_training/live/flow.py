@@ -61,6 +61,11 @@ class Flow:
         self._on_the_way = {n: t for n, t in self._on_the_way.items() if n > number}
         self._waiting_since = min(self._on_the_way.values(), default=None)
 
+    @property
+    def lost(self) -> bool:
+        """Whether a frame has gone without an answer for so long that it must be sent again."""
+        return self.waited() > LOST_AFTER
+
     def start_over(self) -> None:
         """Forget what was on the way: a page has come (back) that has seen nothing of it."""
         self._on_the_way.clear()

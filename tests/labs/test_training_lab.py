@@ -401,3 +401,29 @@ def test_every_task_has_its_picture(make: Labs, name: str) -> None:
     assert lab.session.error is None
     assert lab.words.state["text"].startswith("Step 12:")
     lab._repr_mimebundle_()
+
+
+@pytest.mark.parametrize("every", [2, 3, 7])
+def test_the_picture_converges_though_frames_are_lost(make: Labs, every: int) -> None:
+    lab = make("digits", until=90)
+    looked_at(lab)
+    painted = dict.fromkeys(lab.panels.figures, 0)  # the number of the newest frame on the page
+    frames = 0
+
+    def answer() -> bool:
+        """Paint what has come, every n-th being lost, and say so again, as a page at rest does."""
+        nonlocal frames
+        for live in painted:
+            number = live._flow.number
+            if number != painted[live]:
+                frames += 1
+                if frames % every:
+                    painted[live] = number
+            message = {"kind": "painted", "view": "page", "number": painted[live], "visible": True}
+            live._receive(live, message, None)
+        return all(painted[live] == live._flow.number for live in painted)
+
+    until(lambda: answer() and lab.run.index == 90 and not lab.session.playing)
+    until(lambda: answer() and not any(live._flow.pending for live in painted))
+    assert frames > 3 * every
+    assert lab.panels.pictures.loss.you.get_xdata()[-1] == 89

@@ -228,6 +228,26 @@ def test_taken_off_the_page(make_live: Any, make_page: Any, clock: Any) -> None:
     assert not live.watching
 
 
+def test_a_page_at_rest_brings_back_a_lost_frame(
+    make_live: Any, make_page: Any, clock: Any
+) -> None:
+    live = make_live()
+    page = make_page(live)
+    page.hello()
+    page.paint()
+    clock.now += 0.1
+    live.update()  # this frame is lost
+    page.frames()
+    clock.now += 1.5
+    page.tell("painted", number=1, visible=True)
+    assert len(page.frames()) == 1
+    assert live._flow.number == 3
+    page.paint()
+    clock.now += 1.5
+    page.tell("painted", number=3, visible=True)
+    assert page.frames() == []  # nothing was lost: a picture at rest is silent
+
+
 def test_dragging(make_live: Any, make_page: Any, clock: Any, decode: Any) -> None:
     figure = Figure()
     ax = figure.add_subplot(xlim=(-4, 4), ylim=(-4, 4))
