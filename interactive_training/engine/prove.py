@@ -7,11 +7,13 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
+
 from interactive_training.engine.difference import again
 from interactive_training.engine.loop import advance
 from interactive_training.engine.run import Run
 from interactive_training.engine.source import YOURS, export, source
-from interactive_training.engine.threads import threads_for
+from interactive_training.engine.threads import threads_of
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,11 @@ def prove(run: Run, losses: Sequence[float], first: int = 0) -> Proof:
     since = max((c.index for c in run.timeline.changes), default=run.timeline.kept[0].index)
     twin, start = None, None
     if since > 0:
-        twin = again(run, since, changed=True)
-        while not twin.feed.between_groups:  # a script begins with a whole group
-            advance(twin, recorded=False)
+        with threads_of(run):
+            twin = again(run, since, changed=True)
+            while not twin.feed.between_groups:  # a script begins with a whole group
+                advance(twin, recorded=False)
+        twin.threads = run.threads
         since, start = twin.index, twin.capture()
     wanted = [float(loss) for loss in losses[since - first :]]
     if not wanted:
@@ -54,7 +58,7 @@ def prove(run: Run, losses: Sequence[float], first: int = 0) -> Proof:
         return Proof(since, 0, 0, "the script needs your model put in; export it and run it.")
     with tempfile.TemporaryDirectory() as folder:
         script = export(twin or run, folder, len(wanted), start=start)
-        threads = str(threads_for(run))  # another number may round in another way
+        threads = str(run.threads or torch.get_num_threads())
         done = subprocess.run(  # noqa: S603  our own script, with this Python
             [sys.executable, script.name],
             cwd=folder,

@@ -96,6 +96,7 @@ class Run:
         self.notes: list[tuple[int, str]] = []
 
         self.timeline = Timeline()
+        self.threads: int | None = None  # that torch computes in; None: as many as there are
         self.claimed = False  # by a train or walk that could still go on
         self.busy = False  # in the middle of a step
         self._waiting: Recipe | None = None
@@ -352,6 +353,7 @@ class Run:
         saved = self.capture()
         twin = Run(self.task, saved["in_force"], seed=self.seed, device=self.device)
         state.restore(twin, saved)
+        twin.threads = self.threads
         twin.timeline.keep(saved)
         return twin
 

@@ -24,7 +24,7 @@ from interactive_training.engine.measure import Step
 from interactive_training.engine.recipe import FIELDS
 from interactive_training.engine.run import Run
 from interactive_training.engine.state import weights_for
-from interactive_training.engine.threads import threads_of
+from interactive_training.engine.threads import threads_for, threads_of
 from interactive_training.engine.timeline import Timeline
 
 PACES = {"line": 1.2, "step": 2.0, "10": 10.0, "60": 60.0, "full": None}  # a second
@@ -129,6 +129,7 @@ class Session:
         with self._starting:
             if not self.alive:
                 self._ending = False
+                self.run.threads = threads_for(self.run)
                 self._worker = threading.Thread(
                     target=contextvars.copy_context().run,
                     args=(self._work,),
@@ -159,6 +160,7 @@ class Session:
 
     def advance(self, steps: int) -> None:
         """Take so many steps in the calling cell and raise what goes wrong there."""
+        self.run.threads = threads_for(self.run)
         with self.lock, threads_of(self.run):
             self.drain()
             self._end_walk()
@@ -364,6 +366,7 @@ class Session:
         self._remember()
         old = self.run
         self.run = run or Run(old.task, old.recipe, seed=old.seed, device=old.device)
+        self.run.threads = threads_for(self.run)
         self.before, self.history = self.history, History()
         self.ghost, self.ghost_history = None, None
         self.playing, self.until, self.error = False, None, None

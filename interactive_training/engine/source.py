@@ -170,7 +170,7 @@ def set_up(
     task = run.task
     own = not task.is_named and not task.is_surface
     load = [] if task.is_surface else [load_model(task.model)]
-    code: list[str] = []
+    code = [f"torch.set_num_threads({run.threads})"] if run.threads is not None else []
     if start is not None or own:
         code.append('start = torch.load("start.pt", weights_only=True)')
     if own:
