@@ -9,8 +9,8 @@ import torch
 
 AHEAD = 64  # micro-batches that are cut at once: a step then only takes the next one
 
-# The numbers of its rows, then what the feed's `taken`, `first`, `last`, `offset`, `start` and `end`
-# are when it has been taken.
+# The numbers of its rows, then what the feed's `taken`, `first`, `last`, `offset`, `start` and
+# `end` are when it has been taken.
 MicroBatch = tuple[torch.Tensor, int, bool, bool, int, int, int]
 
 
