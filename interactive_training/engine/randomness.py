@@ -95,8 +95,9 @@ class OutsideStates:
     @cached_property
     def numpy(self) -> "NumpyState":
         """The run's state of `np.random`."""
-        legacy: Any = np.random.RandomState(self.seed % 2**32).get_state(legacy=True)
-        return NumpyState.of(legacy)
+        stream = np.random.MT19937(0)
+        np.random.RandomState(stream).seed(self.seed % 2**32)
+        return NumpyState(stream)
 
     @cached_property
     def python(self) -> Any:
@@ -183,8 +184,8 @@ class NumpyState:
     """
 
     stream: Any
-    has_gauss: int
-    gauss: float
+    has_gauss: int = 0
+    gauss: float = 0.0
 
     @classmethod
     def of(cls, legacy: tuple[Any, ...]) -> "NumpyState":
