@@ -79,7 +79,7 @@ class LossCurve:
         self.guess = style.role(
             ax.text(
                 0.99,
-                0.93,
+                0.72,  # below the two rows of the marks
                 "",
                 ha="right",
                 transform=ax.transAxes,
