@@ -106,8 +106,8 @@ def broken(run: "Run", recipe: Recipe) -> bool:
 def tick(run: "Run", recipe: Recipe) -> None:
     """Count what a schedule has just counted, whichever of the three it goes by."""
     ticks = run.ticks
-    ticks["batch"] += not run.skipped
-    if run.epoch_ends:
+    ticks["batch"] += run.scaler is None or not run.skipped
+    if run.feed.epoch_ends:
         ticks["epoch"] += 1
     if run.validated:
         ticks["validation"] += 1

@@ -3,15 +3,18 @@
 import gc
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
+import torch
 
 from interactive_training import BusyError, Recipe, Run, rewind, train, walk
 from interactive_training.engine.choices import STAGES
 from interactive_training.engine.lines import step_lines
 from interactive_training.engine.plan import IDLE, plan
 
-from .runs import FP16, different, noisy, small, take, without
+from .resumed import own
+from .runs import FP16, different, noisy, same_weights, small, take, without
 
 RECIPES = {
     "usual": Recipe(lr=0.05, momentum=0.9),
@@ -193,3 +196,27 @@ def test_only_lines_without_code_are_left_out_in_full_motion(name: str) -> None:
             assert (name in {call.__name__ for call in called}) == bool(code[name])
         assert name in {call.__name__ for call in lines.walked}
     assert code[name]
+
+
+@pytest.mark.parametrize("around", [torch.no_grad, torch.enable_grad])
+@pytest.mark.parametrize("own_random", [False, True])
+def test_gradients_are_on_in_a_step_and_as_they_were_outside(
+    around: Callable[[], Any], own_random: bool
+) -> None:
+    run, walked, plain = (Run(own() if own_random else small(), Recipe()) for _ in range(3))
+    with around():
+        was = torch.is_grad_enabled()
+        for _ in train(run, 5):
+            assert torch.is_grad_enabled() == was
+        for _ in walk(walked, 5):
+            assert torch.is_grad_enabled() == was
+        run.recipe = replace(run.recipe, grad=False, stages=("forward",))
+        take(run, 1)
+        assert torch.is_grad_enabled() == was
+    take(plain, 5)
+    assert different(walked, plain) == []
+    rewind(run, 5)
+    assert different(run, plain) == []
+    untrained = Run(plain.task, Recipe(lr=1e-9))
+    take(untrained, 5)
+    assert not same_weights(untrained, plain)
