@@ -49,6 +49,7 @@ class DigitGrid:
             style.role(image, "text")
             self.corners.append((x, y, x + 0.72, y + 0.64))
         ax.set(xlim=(0, COLUMNS), ylim=(rows, 0))
+        ax.set_aspect(0.72 / 0.64, anchor="NW")  # pixels are square at every width
         self.frames = LineCollection([], linewidths=2, animated=animated)
         ax.add_collection(self.frames, autolim=False)
         style.role(self.frames, "failed")

@@ -74,7 +74,7 @@ class LossCurve:
         style.role(self.diamonds, "you").set_markersize(6)
         self.pins = [style.lane(ax.plot([], [], animated=animated)[0], lane) for lane in PIN_LANES]
         self.marks = Marks(ax, animated)
-        roles = {"you": "you", "ghost": "ghost", "before": "ghost"}
+        roles = {"you": "you", "ghost": "muted", "before": "muted"}
         self.labels = EndLabels(ax, roles | {lane: lane for lane in PIN_LANES}, animated)
         self.guess = style.role(
             ax.text(
@@ -139,7 +139,7 @@ class GradientNorm:
         style.lane(self.you, "you").set(marker="", linewidth=1.6)
         style.lane(self.clipped, "third").set(marker="", linewidth=1.6)
         self.marks = Marks(ax, animated, words=False)
-        roles = {"you": "you", "clipped": "third", "ghost": "ghost"}
+        roles = {"you": "you", "clipped": "third", "ghost": "muted"}
         self.labels = EndLabels(ax, roles, animated)
         self.rail = style.role(
             ax.text(0.01, 0.03, "", transform=ax.transAxes, fontsize=11, animated=animated), "muted"
@@ -193,7 +193,8 @@ class ScaleStairs:
         """Draw the scale; `flushed` is the share of gradients that float16 rounds to zero."""
         draw(self.you, scale)
         self.skips.set_data(list(skipped), [scale.at(step) for step in skipped])
-        self.words.set_text(f"{len(skipped)} steps skipped, {flushed:.0%} of gradients are 0")
+        zero = f"{100 * flushed:.0f} % of gradients are 0"
+        self.words.set_text(f"{len(skipped)} steps skipped, {zero}")
 
 
 class Marks:
@@ -267,7 +268,8 @@ class EndLabels:
             safe = shown
         heights = {key: float(to_axes.transform((left, value))[1]) for key, value in safe.items()}
         pixel = self.ax.figure.get_dpi() / 72
-        gap = LABEL_GAP * pixel / max(self.ax.bbox.height, 1)
+        larger = next(iter(self.texts.values())).get_fontsize() / style.LABEL_SIZE
+        gap = LABEL_GAP * larger * pixel / max(self.ax.bbox.height, 1)
         for key, height in zip(
             sorted(heights, key=heights.__getitem__),
             spread(sorted(heights.values()), gap),

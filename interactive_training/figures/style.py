@@ -207,16 +207,19 @@ class Margins(LayoutEngine):
 
 
 def enlarge(figure: Figure, factor: float) -> None:
-    """Make texts, lines and markers of `figure` larger by `factor`, for the last row of a room."""
+    """Make texts, lines and markers of `figure` larger by `factor`, for the last row of a room.
+
+    No text stays smaller than a label is then.
+    """
     for artist in _artists(figure):
         if isinstance(artist, Text):
-            artist.set_fontsize(float(artist.get_fontsize()) * factor)
+            artist.set_fontsize(max(float(artist.get_fontsize()), LABEL_SIZE) * factor)
         elif isinstance(artist, Line2D):
             artist.set_linewidth(artist.get_linewidth() * factor)
             artist.set_markersize(float(artist.get_markersize()) * factor)
     for ax in figure.axes:
         for axis in (ax.xaxis, ax.yaxis):
-            axis.set_tick_params(labelsize=TICK_SIZE * factor)
+            axis.set_tick_params(labelsize=LABEL_SIZE * factor)
     layout = figure.get_layout_engine()
     if isinstance(layout, Margins):
         layout.scale(factor)

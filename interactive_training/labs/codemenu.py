@@ -8,7 +8,7 @@ from typing import Any
 from interactive_training.engine.choices import STAGES
 from interactive_training.engine.lines import literal, step_lines
 from interactive_training.engine.recipe import FIELDS, Recipe
-from interactive_training.engine.task import Task
+from interactive_training.engine.run import Run
 from interactive_training.labs.controls import drawer
 
 FIELD = re.compile(r"\bFIELD_(\w+)")
@@ -58,13 +58,12 @@ class Order:
         return self if self.stages == tuple(stages) else Order.of(stages)
 
 
-def menu(
-    order: Order, recipe: Recipe, task: Task, device: str, selected: str, running: str
-) -> dict[str, Any]:
+def menu(order: Order, run: Run, scale: float, selected: str, running: str) -> dict[str, Any]:
     """The state of the code part: lines with their words, chips, and the open drawer."""
+    recipe = run.recipe
     every = replace(recipe, stages=tuple(stage for stage, _ in order.lines))
     names = {f"recipe.{name}": f"FIELD_{name}" for name in FIELDS}
-    found = step_lines(every, task, device, names)
+    found = step_lines(every, run.task, run.device.type, names)
     lines = []
     places = iter(range(len(order.lines)))
     for line in found:
@@ -91,7 +90,7 @@ def menu(
         if not used(name, recipe)
     ]
     shown = selected if selected in present or selected == "loss" else "zero_grad"
-    return {"lines": lines, "chips": chips, "drawer": drawer(shown, recipe, task)}
+    return {"lines": lines, "chips": chips, "drawer": drawer(shown, recipe, run.task, scale)}
 
 
 def used(chip: str, recipe: Recipe) -> bool:

@@ -11,6 +11,7 @@ from interactive_training.engine.choices import (
     CADENCES,
     CLIPS,
     LOSSES,
+    LR,
     MODES,
     OPTIMIZERS,
     PRECISIONS,
@@ -122,9 +123,14 @@ def of_choice(name: str, value: Any, among: Sequence[str], label: str = "") -> C
     }
 
 
-def lr_slider(recipe: Recipe) -> Control:
-    """The learning rate, always in view."""
-    return of_field("lr", Field("lr", 0.1), recipe.lr)
+def fact(label: str, words: str) -> Control:
+    """A value that follows from others: it is said, not set."""
+    return {"name": label, "label": label, "kind": "fact", "value": words}
+
+
+def lr_slider(recipe: Recipe, digits: int = 3) -> Control:
+    """The learning rate, always in view; its slider goes through numbers of so many digits."""
+    return {**of_field("lr", LR, recipe.lr), "digits": digits}
 
 
 def options_of(row: Choice, values: Mapping[str, Any], path: str) -> list[Control]:
@@ -136,12 +142,13 @@ def options_of(row: Choice, values: Mapping[str, Any], path: str) -> list[Contro
     ]
 
 
-def drawer(line: str, recipe: Recipe, task: Task) -> dict[str, Any]:
+def drawer(line: str, recipe: Recipe, task: Task, scale: float) -> dict[str, Any]:
     """What unfolds when a line of the code is clicked: at most three controls, then the rest.
 
-    `line` is a stage, or "loss" or "precision" for the parts of `forward`.
+    `line` is a stage, or "loss" for the second line of `forward`; `scale` is float16's loss scale
+    at the newest step, or 1.
     """
-    controls, note = _drawer(line, recipe, task)
+    controls, note = _drawer(line, recipe, task, scale)
     return {"title": TITLES[line], "controls": controls[:3], "more": controls[3:], "note": note}
 
 
@@ -158,7 +165,7 @@ TITLES: Mapping[str, str] = {
 }
 
 
-def _drawer(line: str, recipe: Recipe, task: Task) -> tuple[list[Control], str]:
+def _drawer(line: str, recipe: Recipe, task: Task, scale: float) -> tuple[list[Control], str]:
     def known(name: str, kind: type, value: Any, low: float = 0, high: float = 1) -> Control:
         return of_field(name, Field(name, None, kind, low=low, high=high), value)
 
@@ -184,8 +191,11 @@ def _drawer(line: str, recipe: Recipe, task: Task) -> tuple[list[Control], str]:
                 *options_of(row, given, "loss_options."),
             ], row.notice
         case "backward":
+            half = [fact("loss scale", scale_words(scale))] if recipe.amp == "float16" else []
             return [
                 known("accumulate", int, recipe.accumulate),
+                fact("each counts", share_words(recipe, task)),
+                *half,
                 known("batch_size", int, recipe.batch_size or task.batch_size),
                 known("shuffle", bool, recipe.shuffle),
             ], "Gradients of all micro-batches add up."
@@ -239,6 +249,21 @@ def kept_words(kept: float) -> str:
     if kept == 1:
         return "Keeping all of it is the forgotten zero_grad."
     return f"Keeping {number(kept)} of it has a name: momentum."
+
+
+def share_words(recipe: Recipe, task: Task) -> str:
+    """What the loss of one micro-batch is multiplied by, so that the group's loss is a mean."""
+    if task.is_surface or recipe.accumulate == 1:
+        return "whole, there is only one"
+    if recipe.reduction == "sum":
+        return "whole, a sum is not divided"
+    rows = recipe.batch_size or task.batch_size
+    return f"rows / rows of all, {rows} / {rows * recipe.accumulate}"
+
+
+def scale_words(scale: float) -> str:
+    """float16's loss scale, which the scaler sets itself."""
+    return f"{scale:,.0f} now" if scale > 1 else "set by the next step"
 
 
 def setup(task: Task, seed: int) -> list[Control]:

@@ -5,6 +5,10 @@ const PARTS = { top, code, words, question, heading, racers };
 
 function render({ model, el }) {
   const send = latestOnly((message) => model.send(message));
+  // JupyterLab's own keys (Enter, arrows, single letters) would otherwise act on the cell.
+  el.addEventListener("keydown", (event) => {
+    if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
+  });
   const part = PARTS[model.get("part")](el, send);
   const draw = () => {
     const state = model.get("state");
@@ -79,13 +83,13 @@ function rebuilder(parent, build, update) {
   };
 }
 
-function asNumber(value, whole) {
-  return whole ? Math.round(value) : Number(value.toPrecision(3));
+function asNumber(value, whole, digits = 3) {
+  return whole ? Math.round(value) : Number(value.toPrecision(digits));
 }
 
 /* -- controls ------------------------------------------------------------------------------ */
 
-const BUILD = { slider, choice, toggle, text: field, marked };
+const BUILD = { slider, choice, toggle, text: field, marked, fact };
 
 /* One control: its node, and a function that puts a state into it. A control that the learner
    holds is left alone until it is let go. */
@@ -104,9 +108,9 @@ function slider(first, set) {
     return Math.round(steps * Math.min(1, Math.max(0, share)));
   };
   const toValue = (place) => {
-    const { low, high, log, whole } = now;
+    const { low, high, log, whole, digits } = now;
     const share = place / steps;
-    return asNumber(log ? low * (high / low) ** share : low + (high - low) * share, whole);
+    return asNumber(log ? low * (high / low) ** share : low + (high - low) * share, whole, digits);
   };
   const id = `it-${first.name}-${Math.random().toString(36).slice(2, 8)}`;
   let held = false;
@@ -194,6 +198,13 @@ function toggle(first, set) {
   return { node, put: (state) => { box.checked = state.value; } };
 }
 
+/* A value that follows from others: said, not set. */
+function fact(first) {
+  const words = make("span");
+  const node = make("div", { class: "it-control it-wide" }, make("span", {}, first.label), words);
+  return { node, put: (state) => setText(words, state.value) };
+}
+
 /* A list of controls that is rebuilt when other controls come, and else only updated. */
 function controlList(parent, send, verb) {
   let made = [];
@@ -215,7 +226,9 @@ function top(el, send) {
   const list = make("div");
   const setup = button("", () => open(panel.hidden), { class: "it-plain it-quiet", "aria-expanded": "false", "data-key": "setup" });
   panel.append(list, make("div", { class: "it-note" }, "Each of these starts a new run."));
-  panel.addEventListener("keydown", (event) => { if (event.key === "Escape") { open(false); setup.focus(); } });
+  el.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !panel.hidden) { open(false); setup.focus(); }
+  });
   function open(yes) {
     panel.hidden = !yes;
     setup.setAttribute("aria-expanded", String(yes));
@@ -223,17 +236,17 @@ function top(el, send) {
   const drawSetup = controlList(list, send, "setup");
 
   const run = button("Run", () => send({ verb: run.dataset.playing ? "pause" : "play" }), { class: "it-main", "data-key": "run" });
-  const step = button("Step", () => send({ verb: "step" }), { "data-key": "step" });
+  const step = button("Step", () => send({ verb: "step" }), { class: "it-quiet", "data-key": "step" });
   let held = false;
   const rewind = make("input", {
-    type: "range", min: 0, "aria-label": "rewind to step", "data-key": "rewind",
+    type: "range", min: 0, "data-key": "rewind",
     onpointerdown: () => { held = true; },
     oninput: () => setText(number, rewind.value),
     onchange: () => { held = false; send({ verb: "rewind", value: Number(rewind.value) }); },
   });
   const number = make("span", { class: "it-step-number" });
   const pace = make("select", { "aria-label": "pace", class: "it-quiet", "data-key": "pace", onchange: () => send({ verb: "pace", value: pace.value }) });
-  const undo = button("Undo", () => send({ verb: "undo" }), { "data-key": "undo" });
+  const undo = button("Undo", () => send({ verb: "undo" }), { class: "it-quiet", "data-key": "undo" });
   const pin = button("Pin", () => send({ verb: "pin" }), { class: "it-quiet", "data-key": "pin" });
   const reset = button("Reset", () => send({ verb: "reset" }), { class: "it-quiet", "data-key": "reset" });
   const follow = () => {
@@ -247,7 +260,7 @@ function top(el, send) {
 
   el.append(
     make("div", { class: "it-head" }, asked, setup, panel),
-    make("div", { class: "it-transport" }, run, step, make("span", { class: "it-quiet" }, "Rewind"), rewind, number,
+    make("div", { class: "it-transport" }, run, step, make("label", { class: "it-rewind" }, "Rewind ", rewind), number,
       make("span", { class: "it-spacer" }), pace, undo, pin, reset, present));
   return {
     draw(state) {
@@ -257,6 +270,7 @@ function top(el, send) {
       if (state.playing) run.dataset.playing = "yes"; else delete run.dataset.playing;
       rewind.max = Math.max(1, state.index);
       if (!held) { rewind.value = state.index; setText(number, String(state.index)); }
+      rewind.setAttribute("aria-valuetext", `step ${state.index}`);
       el.dataset.step = state.index;
       el.dataset.playing = state.playing;
       if (pace.options.length !== state.paces.length)
@@ -284,8 +298,12 @@ function fullScreen(el) {
 
 function code(el, send) {
   const lines = make("div", { class: "it-lines", role: "group", "aria-label": "the lines of one training step" });
-  const chips = make("div", { class: "it-chips" });
+  const chips = make("div", { class: "it-chips", role: "group", "aria-label": "lines to add" });
   const proof = make("div", { class: "it-proof", role: "status" });
+  const tools = make("div", { class: "it-tools" },
+    button("Copy", () => send({ verb: "copy" }), { "data-key": "copy", title: "Copy the whole script" }),
+    button("Prove", () => send({ verb: "prove" }), { "data-key": "prove", title: "Run the script and compare every loss" }),
+    proof);
   const title = make("div", { class: "it-drawer-title" });
   const first = make("div");
   const rest = make("details", {}, make("summary", { "data-key": "more" }, "more"));
@@ -294,7 +312,7 @@ function code(el, send) {
   const rate = make("div", { class: "it-rate" });
   rest.append(more);
   const drawer = make("div", { class: "it-drawer" }, title, first, rest, note);
-  el.append(lines, chips, proof, drawer, rate);
+  el.append(lines, chips, tools, drawer, rate);
 
   const drawFirst = controlList(first, send, "set");
   const drawMore = controlList(more, send, "set");
@@ -305,17 +323,15 @@ function code(el, send) {
       node.classList.toggle("it-running", line.running);
       node.classList.toggle("it-selected", line.selected);
       node.classList.toggle("it-off", !line.on);
-      node.setAttribute("aria-label", `${node.title}${line.on ? "" : ", left out"}; Alt and an arrow key move it`);
+      const text = node.querySelector(".it-text");
+      text.setAttribute("aria-pressed", String(line.selected));
+      text.setAttribute("aria-label", `${node.title}${line.on ? "" : ", left out"}; Alt and an arrow key move it`);
       const tick = node.querySelector("input[type=checkbox]");
       if (tick) tick.checked = line.on;
     });
   });
-  const drawChips = rebuilder(chips, (state) => [
-    ...state.chips.map((chip) => button(`+ ${chip.label}`, () => send({ verb: "add", value: chip.name }), { "data-key": `chip-${chip.name}` })),
-    make("span", { class: "it-spacer" }),
-    button("Copy", () => send({ verb: "copy" }), { "data-key": "copy", title: "Copy the whole script" }),
-    button("Prove", () => send({ verb: "prove" }), { "data-key": "prove", title: "Run the script and compare every loss" }),
-  ], () => {});
+  const drawChips = rebuilder(chips, (state) => state.chips.map((chip) =>
+    button(`+ ${chip.label}`, () => send({ verb: "add", value: chip.name }), { "data-key": `chip-${chip.name}` })), () => {});
 
   return {
     draw(state) {
@@ -337,38 +353,32 @@ function code(el, send) {
 }
 
 function lineOf(line, i, state, send) {
-  const key = `line-${i}`;
-  const text = make("span", { class: "it-text" });
+  const key = keyOf(state.lines, i);
+  const select = () => send({ verb: "select", value: line.opens });
+  const text = make("span", { class: "it-text", role: "button", tabindex: "0", "data-key": `line-${key}`, onkeydown: (event) => {
+    const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (event.target !== text) return;
+    if (by && event.altKey && line.at !== null) {
+      event.preventDefault();
+      send({ verb: "move", value: [line.at, neighbour(state.lines, i, by)] });
+    } else if (event.key === "Enter" || event.key === " ") {
+      event.preventDefault();
+      select();
+    }
+  } });
   for (const piece of line.words) {
     if (piece.field === undefined) { text.append(piece.text); continue; }
     const value = make("span", { class: "it-value", title: `edit ${piece.field}` }, piece.text);
     value.addEventListener("click", (event) => { event.stopPropagation(); edit(value, piece, send); });
     text.append(value);
   }
-  const tick = make("span", { class: "it-tick" });
+  const tick = make("label", { class: "it-tick", onclick: (event) => event.stopPropagation() });
   if (line.first) tick.append(make("input", {
-    type: "checkbox", "data-key": `tick-${i}`, "aria-label": `keep the line ${text.textContent}`,
-    onclick: (event) => event.stopPropagation(),
+    type: "checkbox", "data-key": `tick-${key}`, "aria-label": `keep the line ${text.textContent}`,
     onchange: () => send({ verb: "tick", value: line.at === null ? -1 : line.at }),
   }));
   const node = make("div", {
-    title: text.textContent,
-    class: "it-line", tabindex: "0", "data-key": key, draggable: line.at === null ? "false" : "true",
-    role: "button",
-    onclick: () => send({ verb: "select", value: line.opens }),
-    onkeydown: (event) => {
-      if (event.target !== node) return;
-      const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-      if (by && event.altKey && line.at !== null) {
-        event.preventDefault();
-        event.stopPropagation();
-        send({ verb: "move", value: [line.at, neighbour(state.lines, i, by)] });
-      } else if (event.key === "Enter" || event.key === " ") {
-        event.preventDefault();
-        event.stopPropagation();
-        send({ verb: "select", value: line.opens });
-      }
-    },
+    title: text.textContent, class: "it-line", draggable: line.at === null ? "false" : "true", onclick: select,
     ondragstart: (event) => event.dataTransfer.setData("text/x-line", String(line.at)),
     ondragover: (event) => { event.preventDefault(); node.classList.add("it-over"); },
     ondragleave: () => node.classList.remove("it-over"),
@@ -381,6 +391,11 @@ function lineOf(line, i, state, send) {
     },
   }, tick, text);
   return node;
+}
+
+/* A name that a line keeps when it moves, so that the focus moves with it. */
+function keyOf(lines, i) {
+  return `${lines[i].stage}-${lines.slice(0, i).filter((one) => one.stage === lines[i].stage).length}`;
 }
 
 /* The place of the next shown line above or below: lines that have nothing to do are skipped. */
@@ -411,8 +426,13 @@ function words(el, send) {
   const buttons = make("div", { style: "display: flex; gap: 8px" });
   const why = make("div", { class: "it-why" });
   el.append(make("div", { class: "it-say" }, sentence, buttons), why);
+  el.addEventListener("keydown", (event) => {
+    const toggle = buttons.querySelector("[aria-expanded=true]");
+    if (event.key === "Escape" && toggle) { toggle.click(); toggle.focus(); }
+  });
   const drawButtons = rebuilder(buttons, (state) => state.buttons.map((one) =>
-    button(one.label, () => send({ verb: one.verb, value: one.value }), { "data-key": one.verb + one.label })), () => {});
+    button(one.label, () => send({ verb: one.verb, value: one.value }), { "data-key": one.verb + one.label })),
+  (state) => buttons.querySelector("[data-key^=why]")?.setAttribute("aria-expanded", String(state.why.length > 0)));
   const drawWhy = rebuilder(why, (state) => state.why.map(([name, text]) =>
     make("div", {}, make("b", {}, `${name}: `), text)), () => {});
   return {

@@ -11,6 +11,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LinearLocator
 from PIL import Image
 
 from interactive_training.engine.history import History
@@ -229,6 +230,7 @@ class Panels:
         self.pictures = Pictures(run, *axes, animated=True)
         if large:
             style.enlarge(figures[0], 2)
+            axes[0].xaxis.set_major_locator(LinearLocator(2))  # the first and the last
         height = LARGE if large else UPPER
         self.loss = LiveFigure(figures[0], height=height, label="loss per sample by step")
         self.seen = LiveFigure(figures[1], height=LOWER, label="what the network answers")

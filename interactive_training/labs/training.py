@@ -92,7 +92,7 @@ class TrainingLab:
         self.large = False
         self._begun = False
         self._watched = False
-        self._shown_recipe: Recipe | None = None
+        self._shown_code: tuple[Recipe, float] | None = None
         self._shown_refusal = ""
         self._setup_of: tuple[Task, int] | None = None
         self._setup: dict[str, Any] = {}
@@ -423,7 +423,9 @@ class TrainingLab:
                 if not self.panels.fit(self.run):
                     self._new_panels()
                     return
-                self.panels.show_curves(self.session, self._marks(), self.pins, self.guess)
+                # A room tells two lines apart, not four: yours and the unchanged run's.
+                pins = [] if self.large else self.pins
+                self.panels.show_curves(self.session, self._marks(), pins, self.guess)
                 if everything or now >= self._due["answers"]:
                     self._due["answers"] = now + ANSWERS_EVERY
                     self.panels.show_answers(self.session)
@@ -434,9 +436,9 @@ class TrainingLab:
                     self._due["words"] = now + WORDS_EVERY
                     self.verdict = judge(self.session, self.panels)
                     self._show_words()
-                changed = self.run.recipe is not self._shown_recipe
-                if everything or changed or self.session.pace == "line":
-                    self._shown_recipe = self.run.recipe
+                code = (self.run.recipe, self._scale())
+                if everything or code != self._shown_code or self.session.pace == "line":
+                    self._shown_code = code
                     self._show_code(again=refused)
             except Exception as error:  # a picture must never stop the training
                 self.session.error = self.session.error or error
@@ -486,16 +488,15 @@ class TrainingLab:
         recipe = self.run.recipe
         self.order = self.order.follow(recipe.stages)
         state = codemenu.menu(
-            self.order,
-            recipe,
-            self.run.task,
-            self.run.device.type,
-            self.selected,
-            self.session.line,
+            self.order, self.run, self._scale(), self.selected, self.session.line
         )
-        state["rate"] = controls.lr_slider(recipe)
+        state["rate"] = controls.lr_slider(recipe, digits=2 if self.large else 3)
         state["proof"] = trainingwords.of_proof(self.proof, self.proving)
         self.code.show(state, again=again)
+
+    def _scale(self) -> float:
+        """float16's loss scale at the newest step, else 1; read from its record, not the device."""
+        return self.history.last("amp_scale")
 
     def _show_words(self) -> None:
         state = trainingwords.row(self.session, self.verdict, self._marks(), self.open_why)
