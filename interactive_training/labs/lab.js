@@ -221,7 +221,7 @@ function shape(states) {
 /* -- top: question, set-up, transport -------------------------------------------------------- */
 
 function top(el, send) {
-  const asked = make("span", { class: "it-question-text", role: "heading", "aria-level": "3" });
+  const asked = make("span", { class: "it-question-text", role: "heading", "aria-level": "2" });
   const panel = make("div", { class: "it-panel", hidden: true });
   const list = make("div");
   const setup = button("", () => open(panel.hidden), { class: "it-plain it-quiet", "aria-expanded": "false", "data-key": "setup" });
@@ -500,7 +500,7 @@ function marked(first, set) {
 /* -- heading: the question and a set-up that unfolds, for labs without a transport ---------------- */
 
 function heading(el, send) {
-  const asked = make("span", { class: "it-question-text", role: "heading", "aria-level": "3" });
+  const asked = make("span", { class: "it-question-text", role: "heading", "aria-level": "2" });
   const list = make("div");
   const note = make("div", { class: "it-note" });
   const panel = make("div", { class: "it-panel", hidden: true }, list, note);

@@ -487,9 +487,7 @@ class TrainingLab:
     def _show_code(self, again: bool) -> None:
         recipe = self.run.recipe
         self.order = self.order.follow(recipe.stages)
-        state = codemenu.menu(
-            self.order, self.run, self._scale(), self.selected, self.session.line
-        )
+        state = codemenu.menu(self.order, self.run, self._scale(), self.selected, self.session.line)
         state["rate"] = controls.lr_slider(recipe, digits=2 if self.large else 3)
         state["proof"] = trainingwords.of_proof(self.proof, self.proving)
         self.code.show(state, again=again)

@@ -178,7 +178,7 @@ def test_what_is_typed(lab: OpenNotebook) -> None:
     assert notebook.run_code("print(lab.run.recipe.lr)").strip() == "0.2"
     # The arrow keys move the slider, and Alt with an arrow key a line of the code.
     notebook.page.get_by_role("slider", name="learning rate").press("ArrowRight")
-    line = notebook.page.locator(".it-line").first
+    line = notebook.page.locator(".it-text").first
     line.press("Alt+ArrowDown")
     notebook.wait(
         "() => document.querySelector('.it-line').textContent.includes('output = model(x)')"

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from interactive_training import Recipe, Task, first_difference, source
+from interactive_training.engine.choices import OPTIMIZERS, SCHEDULES
 from interactive_training.labs import TrainingLab, cells
 from interactive_training.labs.statestring import LabState, StateStringError
 from tests.labs.conftest import Labs, hear, looked_at, widgets
@@ -147,6 +148,82 @@ def test_what_cannot_be_used_is_said_and_changes_nothing(
 
         advance(twin)
     assert first_difference(lab.run, twin) is None
+
+
+BAD = ("", "nan", "inf", "-inf", "1e999", "-1e9", "'0.1'", "True", "[", "()", "<b>1</b>", "0x")
+
+
+@pytest.mark.parametrize(
+    ("line", "fields"),
+    [
+        ("zero_grad", {}),
+        ("forward", {}),
+        ("loss", {"loss": "CrossEntropyLoss"}),
+        ("backward", {"amp": "float16", "accumulate": 2}),
+        ("clip", {"clip": "norm"}),
+        ("validate", {"validate_every": 5}),
+        *(("step", {"optimizer": name}) for name in OPTIMIZERS),
+        *(("schedule", {"schedule": name, "validate_every": 5}) for name in SCHEDULES),
+    ],
+)
+def test_every_field_of_every_drawer_refuses_in_words(
+    make: Labs, line: str, fields: dict[str, Any]
+) -> None:
+    lab = make("digits", Recipe(lr=0.05, **fields))
+    hear(lab, "select", value=line)
+    drawer = lab.code.state["drawer"]
+    for control in [*drawer["controls"], *drawer["more"], lab.code.state["rate"]]:
+        if control["kind"] == "fact":
+            continue
+        for typed in BAD:
+            before, sent = lab.run.recipe, lab.code.state["sent"]
+            hear(lab, "set", name=control["name"], value=typed)
+            if lab.run.recipe != before:  # a truth may be typed where a truth is meant
+                assert typed == "True"
+                assert control["kind"] == "toggle"
+                continue
+            if typed == "True" and control["kind"] == "toggle":
+                continue
+            assert lab.words.state["failed"], (control["name"], typed)
+            assert "Error: " not in lab.words.state["text"]  # a sentence, not a class of Python
+            assert lab.code.state["sent"] > sent
+    lab.advance(2)
+    assert lab.session.error is None
+
+
+def test_what_depends_on_the_run_is_refused_too(make: Labs) -> None:
+    lab = make("digits", Recipe(lr=0.05, schedule="OneCycleLR", steps=20))
+    lab.advance(10)
+    hear(lab, "set", name="steps", value="5")
+    assert lab.words.state["failed"]
+    assert lab.run.recipe.steps == 20
+    normed = make(Task.named("digits", norm="BatchNorm"))
+    hear(normed, "set", name="batch_size", value="1")
+    assert normed.words.state["failed"]
+    plateau = make("digits", Recipe(schedule="ReduceLROnPlateau", validate_every=5))
+    hear(plateau, "tick", value=-1)
+    assert "waits for validation" in plateau.words.state["text"]
+    assert plateau.run.recipe.validate_every == 5
+
+
+def test_what_backward_multiplies_by_is_said(make: Labs) -> None:
+    lab = make("digits")
+    hear(lab, "select", value="backward")
+
+    def facts() -> dict[str, str]:
+        drawer = lab.code.state["drawer"]
+        assert len(drawer["controls"]) <= 3
+        return {c["label"]: c["value"] for c in drawer["controls"] if c["kind"] == "fact"}
+
+    assert facts() == {"each counts": "whole, there is only one"}
+    lab.change(accumulate=4)
+    assert facts() == {"each counts": "rows / rows of all, 32 / 128"}
+    lab.change(amp="float16")
+    assert facts()["loss scale"] == "set by the next step"
+    lab.advance(4)
+    assert facts()["loss scale"] == f"{lab.run.scaler.get_scale():,.0f} now"
+    lab.change(reduction="sum")
+    assert facts()["each counts"] == "whole, a sum is not divided"
 
 
 @pytest.mark.parametrize(
