@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 LAB = "from interactive_training.labs import {0}\nlab = {0}({1})\nlab"
 STOPPED = """() => document.querySelector(".it-top")?.dataset.step === "60"
-    && document.querySelector(".it-top").dataset.playing === "false""""
+    && document.querySelector(".it-top").dataset.playing === 'false'"""
 PAINTED = """() => [...document.querySelectorAll(".live-figure")]
     .some((one) => Number(one.dataset.painted) > 0)"""
 FULL = "() => document.fullscreenElement !== null"
@@ -136,7 +136,10 @@ def test_the_keyboard_is_enough(lab: OpenNotebook) -> None:
 
 
 def test_why_opens_in_view_and_escape_closes_it(lab: OpenNotebook) -> None:
-    notebook = lab(LAB.format("TrainingLab", ""), "lab.advance(200); lab.change(stages=lab.run.recipe.stages[1:]); lab.advance(200)")
+    notebook = lab(
+        LAB.format("TrainingLab", ""),
+        "lab.advance(200)\nlab.change(stages=lab.run.recipe.stages[1:])\nlab.advance(200)",
+    )
     page = notebook.page
     notebook.run()
     why = page.locator("[data-key^=why]")
@@ -155,7 +158,9 @@ def test_why_opens_in_view_and_escape_closes_it(lab: OpenNotebook) -> None:
 
 
 def test_the_presenter_is_read_from_the_last_row(lab: OpenNotebook) -> None:
-    notebook = lab(LAB.format("TrainingLab", ""), "lab.advance(200); lab.change(lr=0.2); lab.advance(100)")
+    notebook = lab(
+        LAB.format("TrainingLab", ""), "lab.advance(200)\nlab.change(lr=0.2)\nlab.advance(100)"
+    )
     page = notebook.page
     notebook.run()
     page.get_by_role("button", name="presenter mode").click()

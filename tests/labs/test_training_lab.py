@@ -197,7 +197,7 @@ def test_what_depends_on_the_run_is_refused_too(make: Labs) -> None:
     hear(lab, "set", name="steps", value="5")
     assert lab.words.state["failed"]
     assert lab.run.recipe.steps == 20
-    normed = make(Task.named("digits", norm="BatchNorm"))
+    normed = make(Task.named("digits", norm="BatchNorm1d"))
     hear(normed, "set", name="batch_size", value="1")
     assert normed.words.state["failed"]
     plateau = make("digits", Recipe(schedule="ReduceLROnPlateau", validate_every=5))
