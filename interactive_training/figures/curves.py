@@ -268,7 +268,7 @@ class EndLabels:
             safe = shown
         heights = {key: float(to_axes.transform((left, value))[1]) for key, value in safe.items()}
         pixel = self.ax.figure.get_dpi() / 72
-        larger = next(iter(self.texts.values())).get_fontsize() / style.LABEL_SIZE
+        larger = float(next(iter(self.texts.values())).get_fontsize()) / style.LABEL_SIZE
         gap = LABEL_GAP * larger * pixel / max(self.ax.bbox.height, 1)
         for key, height in zip(
             sorted(heights, key=heights.__getitem__),
