@@ -195,6 +195,16 @@ def test_a_function_that_fails_or_dawdles_on_the_way() -> None:
     assert found.stopped == "step 5 raised ValueError: below 1"
     assert len(found.points) == len(found.heights) == 5
 
+    asked = []
+
+    def once(w):
+        asked.append(w)
+        return (w**2).sum() if len(asked) == 1 else w[2]
+
+    found = path(once, START, Recipe(lr=0.1), 30)
+    assert found.stopped.startswith("step 0 raised IndexError") and found.taken == 0
+    assert np.isnan(found.heights).all()
+
     def dawdles(w):
         time.sleep(0.01)
         return (w**2).sum()
