@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import inf
 from typing import Any
 
@@ -101,13 +102,13 @@ class Ground:
         self.row.shaped(self.name, made.options)
         return made
 
-    @property
+    @cached_property
     def function(self) -> Surface:
         """The surface itself."""
         still = {name: value for name, value in self.options.items() if name != "noise"}
         return self.row.shaped(self.name, still)
 
-    @property
+    @cached_property
     def walked(self) -> Surface:
         """The surface that the racers see."""
         return self.row.shaped(self.name, self.options)

@@ -2,17 +2,22 @@
 
 import contextvars
 import threading
+import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+# Seconds from one beginning of work to the next, a little more than between two frames: a picture
+# that is ready earlier would have to wait until the browser has answered the one before.
+REST = 1 / 30 + 0.001
 
 
 class Latest(Generic[T]):
     """Does `work(request)` for the newest request; those that it had no time for are dropped.
 
-    Until `start` is called, and after `stop`, `put` does the work in the calling thread. `failed`
-    gets what the work raises. Notice: 500 requests in a second leave nothing to be done later.
+    Until `start` is called, and after `stop`, `put` does the work in the calling thread; the
+    thread begins it at most once in `REST` seconds. `failed` gets what the work raises. Notice:
+    500 requests in a second leave nothing to be done later.
     """
 
     def __init__(self, work: Callable[[T], None], failed: Callable[[Exception], None]) -> None:
@@ -61,12 +66,15 @@ class Latest(Generic[T]):
         self._worker = None
 
     def _run(self) -> None:
+        free_at = 0.0
         while True:
             with self._wake:
-                while not self._slot and not self._ending:
-                    self._wake.wait()
+                self._wake.wait_for(lambda: self._slot or self._ending)
+                rest = free_at - time.monotonic()
+                self._wake.wait_for(lambda: self._ending, max(0.0, rest))
                 if self._ending:
                     return
+            free_at = time.monotonic() + REST
             self._take()
 
     def _take(self) -> None:
