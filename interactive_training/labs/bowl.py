@@ -26,7 +26,7 @@ from interactive_training.probes import reading
 
 QUESTION = "How big may a step be?"
 SAME_GESTURE = 1.0  # seconds in which changes of one thing count as one
-PARTS_EVERY = 0.06  # seconds between two updates of controls and words while dragging
+PARTS_EVERY = 0.1  # seconds between two updates of controls and words while dragging
 
 
 class BowlLab:
@@ -294,11 +294,13 @@ class BowlLab:
         if shown.race != found.race:
             found = reading.read(shown.race)
         cloud = shown.race.cloud() if shown.cloud else None
+        self._latest.pace()
         with self._drawing:
             self.reading, self._cloud = found, cloud
             self.views.show(shown, found, cloud)
             now = time.monotonic()
-            if shown is self.shown or now - self._told > PARTS_EVERY:
+            newest = shown is self.shown and not shown.moving
+            if newest or now - self._told > PARTS_EVERY:
                 self._told = now
                 self._show_parts()
 

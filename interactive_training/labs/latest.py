@@ -7,17 +7,16 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-# Seconds from one beginning of work to the next, a little more than between two frames: a picture
-# that is ready earlier would have to wait until the browser has answered the one before.
-REST = 1 / 30 + 0.001
+# Seconds between two pictures, a little more than between two frames: one that comes earlier would
+# have to wait until the browser has answered the one before.
+REST = 1 / 30 + 0.002
 
 
 class Latest(Generic[T]):
     """Does `work(request)` for the newest request; those that it had no time for are dropped.
 
-    Until `start` is called, and after `stop`, `put` does the work in the calling thread; the
-    thread begins it at most once in `REST` seconds. `failed` gets what the work raises. Notice:
-    500 requests in a second leave nothing to be done later.
+    Until `start` is called, and after `stop`, `put` does the work in the calling thread. `failed`
+    gets what the work raises. Notice: 500 requests in a second leave nothing to be done later.
     """
 
     def __init__(self, work: Callable[[T], None], failed: Callable[[Exception], None]) -> None:
@@ -26,6 +25,7 @@ class Latest(Generic[T]):
         self._wake = threading.Condition()
         self._worker: threading.Thread | None = None
         self._ending = False
+        self._free_at = 0.0
         self.done = 0  # requests that were worked on
 
     @property
@@ -65,16 +65,20 @@ class Latest(Generic[T]):
             worker.join(timeout=5)
         self._worker = None
 
+    def pace(self) -> None:
+        """Wait in the thread until the work may show what it has made: once in `REST` seconds."""
+        if threading.current_thread() is self._worker:
+            with self._wake:
+                rest = self._free_at - time.monotonic()
+                self._wake.wait_for(lambda: self._ending, max(0.0, rest))
+            self._free_at = time.monotonic() + REST
+
     def _run(self) -> None:
-        free_at = 0.0
         while True:
             with self._wake:
                 self._wake.wait_for(lambda: self._slot or self._ending)
-                rest = free_at - time.monotonic()
-                self._wake.wait_for(lambda: self._ending, max(0.0, rest))
                 if self._ending:
                     return
-            free_at = time.monotonic() + REST
             self._take()
 
     def _take(self) -> None:
