@@ -124,6 +124,11 @@ class Ground:
         return self.name in SURFACES
 
     @property
+    def is_named(self) -> bool:
+        """Whether it can be made again from its name and options alone."""
+        return self.is_task or self.name == NETWORK
+
+    @property
     def is_quadratic(self) -> bool:
         """Whether it is a bowl, where every direction shrinks by one factor a step."""
         return self.row.make is not None
