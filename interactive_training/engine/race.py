@@ -114,6 +114,11 @@ class Ground:
         return self.row.shaped(self.name, self.options)
 
     @property
+    def lr(self) -> float:
+        """A learning rate that comes down: on a bowl as near to its edge whatever its shape."""
+        return self.row.lr * 4 / self.options.get("condition", 4.0)
+
+    @property
     def noise(self) -> float:
         """The standard deviation of the error in each part of every gradient."""
         return float(self.options.get("noise", 0.0))
@@ -174,7 +179,7 @@ class Race:
     def on(cls, ground: Ground, recipe: Recipe | None = None) -> "Race":
         """One racer from the surface's own start, plain SGD unless a recipe is given."""
         row = ground.row
-        return cls(ground, row.start, row.steps, (Racer(recipe or Recipe(lr=row.lr)),))
+        return cls(ground, row.start, row.steps, (Racer(recipe or Recipe(lr=ground.lr)),))
 
     def changed(self, lane: int, **values: Any) -> "Race":
         """The race with values of one racer changed: fields of its recipe, or `scale`."""

@@ -28,6 +28,10 @@ from interactive_training.probes import reading
 
 QUESTION = "How big may a step be?"
 HIDEABLE = ("setup",)
+OWN_SLICE = """\
+# A network of yours is too much for a script. In place of `network` below put your own slice:
+# slice_through(run, first, second).function, from interactive_training.engine.slices.
+"""
 SAME_GESTURE = 1.0  # seconds in which changes of one thing count as one
 PARTS_EVERY = 0.1  # seconds between two updates of controls and words while dragging
 
@@ -128,7 +132,8 @@ class BowlLab:
         """The plain PyTorch script of a racer."""
         number = lane_of(self.race, lane)
         run = Run(self.race.task(number), self.race.racers[number].recipe, seed=self.race.seed)
-        return source(run, self.race.steps)
+        script = source(run, self.race.steps)
+        return OWN_SLICE + script if self.race.ground.name == "slice" else script
 
     def to_string(self) -> str:
         """The lab as a short string, from which `from_string` makes one in the same state.
@@ -145,6 +150,7 @@ class BowlLab:
         """
         state = BowlState.from_string(text)
         race = state.shown.race
+        options: dict[str, Any] = dict(race.ground.options)
         try:
             if state.shown.cloud:
                 race.cloud()
@@ -156,7 +162,7 @@ class BowlLab:
                 seed=race.seed,
                 question=state.question,
                 hide=state.hide,
-                **race.ground.options,
+                **options,
             )
         except (RecipeError, TaskError) as error:
             raise StateStringError(f"the state string cannot be used: {error}") from None
@@ -351,7 +357,8 @@ class BowlLab:
     def _show_parts(self, again: bool = False) -> None:
         shown = self.shown
         self.head.show(bowlwords.heading(shown, self.question, self.hide), again=again)
-        self.controls.show(bowlwords.steering(shown, self.reading), again=again)
+        steering = bowlwords.steering(shown, self.reading, alone=self.views.large)
+        self.controls.show(steering, again=again)
         text = self.refusal or self._sentence()
         self.words.show(
             {

@@ -220,6 +220,7 @@ class Views:
             Figure(layout=style.Margins(left=40, right=46, top=26, bottom=20)),
         ]
         axes = [figure.add_subplot() for figure in figures]
+        self.large = large
         self.drawings = Drawings(*axes, animated=True)
         if large:
             style.enlarge(figures[0], 2)

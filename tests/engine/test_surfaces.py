@@ -171,6 +171,9 @@ def test_every_surface_is_lowest_at_its_minima_and_comes_down_from_its_start(nam
     assert found.leaves(row.box) is None
     assert found.heights[-1] < found.heights[0]
     assert row.notice and row.formula
+    if ground.is_quadratic:
+        steep = Race.on(Ground.named(name, condition=1000, angle=20)).run()[0]
+        assert steep.leaves(row.box) is None and steep.heights[-1] < steep.heights[0]
     assert Run(name, Recipe(lr=row.lr)).task.is_named
 
 
