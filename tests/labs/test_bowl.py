@@ -165,6 +165,14 @@ def test_a_race_of_three_and_its_sources(make: Make) -> None:
         lab.change("third", lr=0.1)
 
 
+def test_a_racer_beside_one_that_diverges_stays_on_the_picture(make: Make) -> None:
+    lab = make(recipe=Recipe(lr=0.43))
+    lab.add()
+    assert lab.race.racers[1].recipe.lr == pytest.approx(0.2)
+    assert lab.reading.leaves[0] is not None and lab.reading.leaves[1] is None
+    assert lab.reading.heights[1][-1] < 1e-3
+
+
 def test_gradients_a_thousand_times_as_large(make: Make) -> None:
     lab = make(recipe=Recipe(lr=0.001))
     lab.add(Recipe(optimizer="Adam", lr=0.1))
