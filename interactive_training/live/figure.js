@@ -3,40 +3,104 @@
 // Python draws what stands still once, as a PNG ("background"), and describes what moves in a
 // "scene". Each "frame" is a small buffer with the data of everything that moves; this module
 // paints it on top. Frames are whole: any of them may be missed. pack.py and artists.py say how a
-// frame is laid out; the functions below read it in the same order.
+// frame is laid out; the functions below read it in the same order. Background and scene are state
+// of the figure's model; frames come to the model of its group, which may serve several figures.
 
 const ACK_DELAY = 36; // ms; longer than the 1/30 s between two frames, see flow.py
-const FRAME_REST = 1500; // ms without a frame; longer than LOST_AFTER in flow.py
+const FRAME_REST = 1500; // ms without what should have come; longer than LOST_AFTER in flow.py
 const CHANGE_REST = 80; // ms without another change of width or theme before Python draws anew
 const ANSWER_TIMEOUT = 1000; // ms after which a drag message counts as lost
 const SPEECH_REST = 2000; // ms between two sentences for a screen reader
 const KEY_STEP = 0.01; // of the axes, for an arrow key; Shift makes it ten times as long
 
-function render({ model, el }) {
-  const view = new View(model, el);
+async function render({ model, el }) {
+  const group = await model.widget_manager.get_model(model.get("group"));
+  group.liveFigures ??= new Group(group); // one for all views of this page
+  const view = new View(model, el, group.liveFigures);
   return () => view.dispose();
 }
 
 export default { render };
 
+// ---- A group: it hands frames to their views and answers once for all of them ----
+
+class Group {
+  constructor(model) {
+    this.model = model;
+    this.views = new Set();
+    this.number = 0; // of the newest message
+    this.had = []; // by place: the newest message with a frame for it
+    this.unanswered = 0;
+    model.on("msg:custom", (message, buffers) => this.receive(message, buffers));
+  }
+
+  receive({ number, places }, buffers) {
+    const arrived = performance.now();
+    this.number = number;
+    places.forEach((place, i) => {
+      while (this.had.length <= place) this.had.push(0);
+      this.had[place] = number;
+      for (const view of this.views) {
+        if (view.model.get("place") === place) view.model.set("frame", buffers[i]);
+      }
+    });
+    this.unanswered += 1;
+    clearTimeout(this.timer);
+    // The views asked for their turn before this: they have painted when it comes. An answer
+    // costs the kernel more than a frame does, so two frames share one while they keep coming.
+    requestAnimationFrame(() => {
+      if (this.unanswered > 1) this.answer();
+      clearTimeout(this.timer);
+      const wait = Math.max(0, arrived + ACK_DELAY - performance.now());
+      this.timer = setTimeout(() => this.answer(), wait);
+    });
+  }
+
+  answer() {
+    this.unanswered = 0;
+    this.tell();
+    // Once more when no frame follows: if the last one was lost, Python then sends it again.
+    clearTimeout(this.rest);
+    this.rest = setTimeout(() => this.tell(), FRAME_REST);
+  }
+
+  tell() {
+    const views = [...this.views].map((view) => [
+      view.model.get("place"),
+      view.name,
+      view.onScreen(),
+    ]);
+    if (views.length) send(this.model, { number: this.number, had: this.had, views });
+  }
+}
+
+function send(model, message) {
+  try {
+    model.send(message);
+  } catch {
+    // The kernel is gone; the picture stays as it is.
+  }
+}
+
 // ---- One view: what is on the page, what is observed, what is told to Python ----
 
 class View {
-  constructor(model, el) {
+  constructor(model, el, group) {
     this.model = model;
+    this.group = group;
     this.name = crypto.getRandomValues(new Uint32Array(2)).join("-");
     this.visible = undefined; // unknown until the observer has spoken
     this.width = 0;
     this.ground = { layout: 0, bitmap: null };
     this.loading = 0;
-    this.number = 0; // of the frame on the canvas
-    this.arrived = 0;
+    this.painted = 0; // the version of the scene on the canvas
     this.painting = 0;
     this.reported = "";
     this.timers = {};
     this.drag = new Drag(this);
     this.build(el);
     this.listen();
+    group.views.add(this);
     this.showTexts();
     this.requestPaint(); // the model may know a picture already: a second view, a reloaded page
   }
@@ -54,12 +118,9 @@ class View {
   }
 
   listen() {
-    this.onFrame = () => {
-      this.arrived = performance.now();
-      this.requestPaint();
-    };
+    this.onFrame = () => this.requestPaint();
     this.onText = () => this.showTexts();
-    this.model.on("change:frame", this.onFrame);
+    this.model.on("change:frame change:scene", this.onFrame);
     this.model.on("change:text change:label change:problem", this.onText);
 
     this.quit = new AbortController(); // ends every listener below at once
@@ -86,7 +147,8 @@ class View {
   }
 
   dispose() {
-    this.model.off("change:frame", this.onFrame);
+    this.group.views.delete(this);
+    this.model.off("change:frame change:scene", this.onFrame);
     this.model.off("change:text change:label change:problem", this.onText);
     this.quit.abort();
     for (const observer of this.observers) observer.disconnect();
@@ -97,11 +159,7 @@ class View {
   }
 
   send(message) {
-    try {
-      this.model.send({ ...message, view: this.name });
-    } catch {
-      // The kernel is gone; the picture stays as it is.
-    }
+    send(this.model, { ...message, view: this.name });
   }
 
   // Run `job` after `wait` ms, once, however often it is asked for in between.
@@ -129,11 +187,25 @@ class View {
       density: window.devicePixelRatio,
       theme: document.body.dataset.jpThemeLight === "false" ? "dark" : "light",
       visible: this.onScreen(),
+      scene: this.model.get("scene").version ?? 0, // the one that is known here
     };
     const written = JSON.stringify(message);
     if (written === this.reported && !always) return;
     this.reported = written;
     this.send(message);
+    this.expectPicture();
+  }
+
+  // Say hello again if the picture, or its scene, does not come: it was lost on its way.
+  expectPicture() {
+    this.later("picture", FRAME_REST, () => {
+      if (this.painted !== this.sceneOfFrame()) this.report(true);
+    });
+  }
+
+  sceneOfFrame() {
+    const frame = this.model.get("frame");
+    return frame ? frame.getUint32(4, true) : NaN;
   }
 
   // Words go in as text, never as HTML.
@@ -156,19 +228,22 @@ class View {
   paint() {
     const scene = this.model.get("scene");
     const buffer = this.model.get("frame");
-    if (!scene.version || !buffer.byteLength) return;
+    if (!buffer) return;
+    if (scene.version !== this.sceneOfFrame()) {
+      this.expectPicture();
+      return;
+    }
     if (this.ground.layout !== scene.layout) {
       this.loadGround(scene.layout);
       return; // keep the old picture until the new background is there
     }
     const frame = readFrame(buffer, scene);
-    if (frame === null) return;
     this.drag.settle(frame);
     this.drag.place(frame, scene);
     paintFrame(this.canvas, this.ground.bitmap, scene, frame);
     this.root.dataset.painted = frame.number;
     this.root.dataset.background = scene.layout;
-    this.acknowledge(frame.number);
+    this.painted = scene.version;
   }
 
   async loadGround(layout) {
@@ -180,19 +255,6 @@ class View {
     this.ground.bitmap?.close();
     this.ground = { layout, bitmap };
     this.requestPaint();
-  }
-
-  acknowledge(number) {
-    if (number === this.number) return; // painted again while dragging
-    this.number = number;
-    const tell = () => {
-      if (!this.quit.signal.aborted) {
-        this.send({ kind: "painted", number, visible: this.onScreen() });
-      }
-    };
-    setTimeout(tell, Math.max(0, this.arrived + ACK_DELAY - performance.now()));
-    // Once more when no frame follows: if the last one was lost, Python then sends it again.
-    this.later("rest", FRAME_REST, tell);
   }
 
   // Where an event lies in the figure, as fractions of its width and height.
@@ -420,11 +482,9 @@ const READ = {
   text: (r) => ({ at: r.floats(2), letters: new TextDecoder().decode(r.bytes(r.whole())) }),
 };
 
-// Returns null for a frame of another scene: the one that fits comes with the next message.
 function readFrame(view, scene) {
   const reader = new Reader(view);
-  const [number, version, answered] = [reader.whole(), reader.whole(), reader.whole()];
-  if (version !== scene.version) return null;
+  const [number, , answered] = [reader.whole(), reader.whole(), reader.whole()];
   const blocks = scene.artists.map((style) => READ[style.kind](reader, style));
   return { number, answered, blocks };
 }
