@@ -93,7 +93,6 @@ class View {
     this.width = 0;
     this.ground = { layout: 0, bitmap: null };
     this.loading = 0;
-    this.painted = 0; // the version of the scene on the canvas
     this.painting = 0;
     this.reported = "";
     this.timers = {};
@@ -198,9 +197,14 @@ class View {
 
   // Say hello again if the picture, or its scene, does not come: it was lost on its way.
   expectPicture() {
-    this.later("picture", FRAME_REST, () => {
-      if (this.painted !== this.sceneOfFrame()) this.report(true);
-    });
+    this.timers.picture ??= setTimeout(() => {
+      this.timers.picture = undefined;
+      if (!this.complete()) this.report(true);
+    }, FRAME_REST);
+  }
+
+  complete() {
+    return this.model.get("scene").version === this.sceneOfFrame();
   }
 
   sceneOfFrame() {
@@ -229,7 +233,7 @@ class View {
     const scene = this.model.get("scene");
     const buffer = this.model.get("frame");
     if (!buffer) return;
-    if (scene.version !== this.sceneOfFrame()) {
+    if (!this.complete()) {
       this.expectPicture();
       return;
     }
@@ -243,7 +247,6 @@ class View {
     paintFrame(this.canvas, this.ground.bitmap, scene, frame);
     this.root.dataset.painted = frame.number;
     this.root.dataset.background = scene.layout;
-    this.painted = scene.version;
   }
 
   async loadGround(layout) {

@@ -84,8 +84,9 @@ class Group(ipywidgets.Widget):  # type: ignore[misc]
             self.flow.acknowledge(number)
             if self.flow.lost:  # and with it all that came after
                 number = self.flow.number
-            for live, had in zip(self._figures, message["had"], strict=False):
-                if had < live.sent <= number:
+            had = [*message["had"], *[0] * len(self._figures)]
+            for live, newest in zip(self._figures, had, strict=False):
+                if newest < live.sent <= number:
                     live.again()
             self.offer()
         for live in list(self._figures):

@@ -155,7 +155,7 @@ def test_a_loop_ends_on_its_last_state(
         notebook.run_code("work()")  # answers may wait until the cell has ended
     pending = "True"
     while pending == "True":
-        number, pending = notebook.run_code("print(live._flow.number, live._flow.pending)").split()
+        number, pending = notebook.run_code("print(live.sent, live.due)").split()
         wait_painted(notebook, painted=int(number))
     assert int(number) <= 60  # 1.5 s at 30 a second, and a margin
     canvas = canvas_pixels(notebook, "#FFFFFF")
@@ -253,7 +253,7 @@ def test_after_a_reload_the_page_shows_the_state_again(lab: OpenNotebook) -> Non
     notebook.run()
     wait_painted(notebook)
     notebook.run_code("live.figure.axes[0].lines[0].set_data([0, 300], [5, 5]); live.update()")
-    number = int(notebook.run_code("live.flush(); print(live._flow.number)"))
+    number = int(notebook.run_code("live.flush(); print(live.sent)"))
     wait_painted(notebook, painted=number)
     before = canvas_pixels(notebook, "#FFFFFF")
     notebook.reload()
