@@ -98,6 +98,7 @@ class View {
     this.timers = {};
     this.drag = new Drag(this);
     this.build(el);
+    this.cursor = new Cursor(this);
     this.listen();
     group.views.add(this);
     this.showTexts();
@@ -130,7 +131,9 @@ class View {
     window.addEventListener("focus", hello, { signal });
     window.addEventListener("pagehide", () => this.send({ kind: "gone" }), { signal });
     window.addEventListener("resize", () => this.reportSoon(), { signal }); // zoom changes density
-    this.canvas.addEventListener("click", (event) => this.clicked(event), { signal });
+    this.canvas.addEventListener("click", (event) => this.clicked(...this.spot(event)), {
+      signal,
+    });
 
     this.observers = [
       new ResizeObserver(() => this.reportSoon()),
@@ -244,6 +247,7 @@ class View {
     const frame = readFrame(buffer, scene);
     this.drag.settle(frame);
     this.drag.place(frame, scene);
+    this.cursor.place(scene);
     paintFrame(this.canvas, this.ground.bitmap, scene, frame);
     this.root.dataset.painted = frame.number;
     this.root.dataset.background = scene.layout;
@@ -266,18 +270,56 @@ class View {
     return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
   }
 
-  clicked(event) {
+  clicked(x, y) {
     const scene = this.model.get("scene");
-    if (!scene.clicks) return;
-    const [x, y] = this.spot(event);
-    const index = scene.axes.findLastIndex((axes) => {
-      const [left, top, width, height] = axes.box;
-      return x >= left && x <= left + width && y >= top && y <= top + height;
-    });
-    if (index < 0) return;
-    const [fx, fy] = toAxes(scene.axes[index], x, y);
-    const [dataX, dataY] = toData(scene.axes[index], fx, fy);
-    this.send({ kind: "click", axes: index, x: dataX, y: dataY });
+    const found = axesAt(scene, x, y);
+    if (scene.clicks && found) this.send({ kind: "click", ...found });
+  }
+}
+
+// ---- Clicks from the keyboard: the arrow keys move a cross, Enter clicks where it is ----
+
+class Cursor {
+  constructor(view) {
+    this.view = view;
+    this.at = null; // fractions of the figure; the middle of the first axes to begin with
+    this.node = make("div", "live-figure-cursor", view.root);
+    this.node.hidden = true;
+    this.node.setAttribute("role", "button");
+    this.node.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take the keys first
+    this.node.addEventListener("keydown", (event) => this.toKey(event));
+  }
+
+  place(scene) {
+    this.node.hidden = !scene.clicks || !scene.axes.length;
+    this.node.tabIndex = this.node.hidden ? -1 : 0;
+    if (this.node.hidden) return;
+    const [left, top, width, height] = scene.axes[0].box;
+    this.at ??= [left + width / 2, top + height / 2];
+    this.node.style.left = `${this.at[0] * 100}%`;
+    this.node.style.top = `${this.at[1] * scene.height}px`;
+    const found = axesAt(scene, ...this.at);
+    const where = found ? [found.x, found.y].map((value) => value.toPrecision(3)) : ["outside"];
+    const label = `${where.join(", ")}: arrow keys move, Enter clicks`;
+    if (this.node.ariaLabel !== label) this.node.ariaLabel = label;
+  }
+
+  toKey(event) {
+    const arrow = ARROWS[event.key];
+    const click = event.key === "Enter" || event.key === " ";
+    if (!arrow && !click) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (click) {
+      this.view.clicked(...this.at);
+      return;
+    }
+    const scene = this.view.model.get("scene");
+    const [, , width, height] = scene.axes[0].box;
+    const step = KEY_STEP * (event.shiftKey ? 10 : 1);
+    const [x, y] = [this.at[0] + arrow[0] * step * width, this.at[1] - arrow[1] * step * height];
+    this.at = [between(x, 0, 1), between(y, 0, 1)];
+    this.place(scene);
   }
 }
 
@@ -410,6 +452,17 @@ class Drag {
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
 // ---- Coordinates: data, fractions of the axes (y up), fractions of the figure (y down) ----
+
+// The uppermost axes at a place of the figure, and the data coordinates there; null outside.
+function axesAt(scene, x, y) {
+  const index = scene.axes.findLastIndex((axes) => {
+    const [left, top, width, height] = axes.box;
+    return x >= left && x <= left + width && y >= top && y <= top + height;
+  });
+  if (index < 0) return null;
+  const [dataX, dataY] = toData(scene.axes[index], ...toAxes(scene.axes[index], x, y));
+  return { axes: index, x: dataX, y: dataY };
+}
 
 function toAxes(axes, x, y) {
   const [left, top, width, height] = axes.box;

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from interactive_training.live.figure import LiveFigure
 
 
-class Group(ipywidgets.Widget):  # type: ignore[misc]
+class Group(ipywidgets.Widget):
     """The way to the page for some figures of one lab; a figure used alone is a group of one.
 
     A message costs kernel, server and page far more than the numbers in it, so figures that

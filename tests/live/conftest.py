@@ -34,13 +34,11 @@ class FakeComm:
     def __init__(self, **opened: Any) -> None:
         self.comm_id = opened["comm_id"] if "comm_id" in opened else f"comm-{id(self)}"
         self.sent: list[dict[str, Any]] = []
-        self.numbers: list[int] = []
         self.closed = False
 
     def send(self, data: dict[str, Any], buffers: list[Any] | None = None) -> None:
         state = dict(data.get("state", {}))
         if data["method"] == "custom":  # of a group
-            self.numbers.append(data["content"]["number"])
             frames = dict(zip(data["content"]["places"], buffers or [], strict=True))
             state = {"frame": frames[0]} if list(frames) == [0] else {"frames": frames}
         else:

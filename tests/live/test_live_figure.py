@@ -14,7 +14,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from interactive_training.figures import style
-from interactive_training.live import LiveFigure
+from interactive_training.live import Group, LiveFigure
 
 
 def make_figure() -> Figure:
@@ -251,6 +251,71 @@ def test_a_page_at_rest_brings_back_a_lost_frame(
     assert page.frames() == []  # nothing was lost: a picture at rest is silent
 
 
+def test_a_lost_scene_is_sent_again_when_the_page_asks(make_live: Any, make_page: Any) -> None:
+    live = make_live()
+    page = make_page(live)
+    page.hello()
+    page.comm.sent.clear()
+    page.hello(scene=0)  # it never came
+    assert [sorted(state) for state in page.comm.sent] == [["frame"], ["background", "scene"]]
+    page.comm.sent.clear()
+    page.hello()
+    assert [sorted(state) for state in page.comm.sent] == [["frame"]]
+
+
+def test_a_figure_that_looks_the_same_is_not_sent(
+    make_live: Any, make_page: Any, clock: Any
+) -> None:
+    live = make_live()
+    page = make_page(live)
+    page.hello()
+    page.paint()
+    page.frames()
+    clock.now += 1
+    live.update()
+    assert page.frames() == []
+    assert not live.due
+
+
+def test_figures_of_a_group_share_messages(make_live: Any, clock: Any) -> None:
+    group = Group(clock)
+    lives = [make_live(make_figure(), group=group) for _ in range(3)]
+    sent = group.comm.sent
+    for live in lives:
+        hello = {"width": 300, "density": 1, "theme": "light", "visible": True, "scene": 0}
+        live.comm.receive({"kind": "view", "view": f"{live.place}", **hello})
+    views = [[live.place, f"{live.place}", True] for live in lives]
+
+    def paint(*had: int) -> None:
+        group.comm.receive({"number": max(had), "had": had, "views": views})
+
+    def change(*places: int) -> None:
+        clock.now += 0.1
+        for place in places:
+            lives[place].figure.axes[0].lines[0].set_data([0, 100], [0, clock.now % 1])
+        group.update(lives[place] for place in places)
+
+    assert group.flow.number == 3
+    paint(1, 2, 3)
+    sent.clear()
+    change(0, 1, 2)
+    assert [list(state["frames"]) for state in sent] == [[0, 1, 2]]
+    paint(4, 4, 4)
+    sent.clear()
+    change(0, 2)  # number 5, which is lost
+    change(0)  # number 6, which comes
+    sent.clear()
+    clock.now += 0.1
+    paint(6, 4, 4)  # the page has had nothing of 5
+    assert [list(state["frames"]) for state in sent] == [[2]]
+    sent.clear()
+    paint(6, 4, 7)
+    clock.now += 2
+    paint(6, 4, 7)
+    assert sent == []
+    group.close()
+
+
 def test_dragging(make_live: Any, make_page: Any, clock: Any, decode: Any) -> None:
     figure = Figure()
     ax = figure.add_subplot(xlim=(-4, 4), ylim=(-4, 4))
@@ -427,7 +492,9 @@ def test_many_threads(make_live: Any, make_page: Any, clock: Any, decode: Any) -
         themes = ["light", "dark"]
         while not stop.is_set():
             page.paint()
-            page.hello(theme=themes[live._group.flow.number % 2], width=300 + live._group.flow.number % 9)
+            page.hello(
+                theme=themes[live._group.flow.number % 2], width=300 + live._group.flow.number % 9
+            )
 
     worker, browser = threading.Thread(target=work), threading.Thread(target=browse)
     worker.start()
