@@ -189,12 +189,11 @@ class View {
       density: window.devicePixelRatio,
       theme: document.body.dataset.jpThemeLight === "false" ? "dark" : "light",
       visible: this.onScreen(),
-      scene: this.model.get("scene").version ?? 0, // the one that is known here
     };
     const written = JSON.stringify(message);
     if (written === this.reported && !always) return;
     this.reported = written;
-    this.send(message);
+    this.send({ ...message, scene: this.model.get("scene").version ?? 0 }); // what is known here
     this.expectPicture();
   }
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -247,18 +248,24 @@ class LiveFigure(anywidget.AnyWidget):
     # Messages from the browser: they come on any thread.
 
     def _receive(self, _: Any, message: dict[str, Any], __: Any) -> None:
-        """Hand a message to what it is for; show what goes wrong, since no cell would."""
+        """Hand a message to what it is for."""
         kind = message["kind"]
-        try:
+        with self.showing_errors(kind):
             self._answers[kind](message)
             self.tell_visible()
+
+    @contextmanager
+    def showing_errors(self, kind: str) -> Iterator[None]:
+        """Show what goes wrong with this kind of message, since no cell would, until it works."""
+        try:
+            yield
         except Exception as error:
             with self.lock:
                 self.error = error
                 self._failed = kind
                 self.problem = f"{type(error).__name__}: {error}"
         else:
-            if kind == self._failed:  # what failed works again
+            if kind == self._failed:
                 with self.lock:
                     self._failed = self.problem = ""
 

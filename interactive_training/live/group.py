@@ -88,6 +88,9 @@ class Group(ipywidgets.Widget):
             for live, newest in zip(self._figures, had, strict=False):
                 if newest < live.sent <= number:
                     live.again()
-            self.offer()
+            for live in self._figures[:1]:  # it speaks for all
+                with live.showing_errors("painted"):
+                    self.offer()
         for live in list(self._figures):
-            live.tell_visible()
+            with live.showing_errors("seen"):
+                live.tell_visible()

@@ -263,6 +263,28 @@ def test_a_lost_scene_is_sent_again_when_the_page_asks(make_live: Any, make_page
     assert [sorted(state) for state in page.comm.sent] == [["frame"]]
 
 
+def test_an_error_while_a_held_back_frame_is_drawn_is_shown(
+    make_live: Any, make_page: Any, clock: Any
+) -> None:
+    broken: list[str] = []
+
+    def draw() -> None:
+        if broken:
+            raise RuntimeError(broken[0])
+
+    live = make_live(make_figure(), draw=draw)
+    page = make_page(live)
+    page.hello()
+    clock.now += 1
+    broken.append("no data")
+    live.due = True
+    page.paint()
+    assert live.problem == "RuntimeError: no data"
+    broken.clear()
+    page.paint()
+    assert live.problem == ""
+
+
 def test_a_figure_that_looks_the_same_is_not_sent(
     make_live: Any, make_page: Any, clock: Any
 ) -> None:
