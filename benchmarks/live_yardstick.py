@@ -113,11 +113,15 @@ def lab_with(
         panels.LiveFigure, panels.Group = usual
 
 
-def bowl_with(figure: Callable[..., Any], **options: Any) -> BowlLab:
+def bowl_with(
+    figure: Callable[..., Any] = IpymplFigure,
+    group: Callable[[], Any] = IpymplGroup,
+    **options: Any,
+) -> BowlLab:
     """A BowlLab whose figures are made by `figure`, called as LiveFigure is."""
-    usual = bowlview.LiveFigure
-    bowlview.LiveFigure = figure
+    usual = bowlview.LiveFigure, bowlview.Group
+    bowlview.LiveFigure, bowlview.Group = figure, group
     try:
         return BowlLab(**options)
     finally:
-        bowlview.LiveFigure = usual
+        bowlview.LiveFigure, bowlview.Group = usual
