@@ -251,6 +251,8 @@ class Views:
         if shown.blind:
             found = replace(found, paths=[], leaves=[], heights=[])
         self._show_surface(shown, found, cloud)
+        if not shown.moving:  # one change: the paths go ahead; while dragging all go together
+            self.group.update([self.surface])
         with self.heights.lock:
             changed = self.drawings.show_heights(
                 found,
