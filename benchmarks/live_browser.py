@@ -34,7 +34,7 @@ THEIRS = """
 import sys; sys.path.insert(0, {folder!r})
 from live_yardstick import IpymplFigure, lab_with
 IpymplFigure.widths = {widths}
-lab = lab_with(IpymplFigure, until={until})
+lab = lab_with(until={until})
 lab
 """
 CANVAS = {"ours": ".live-figure canvas", "ipympl": ".jupyter-matplotlib-canvas-container canvas"}

@@ -23,7 +23,7 @@ lines = [style.lane(*ax.plot(x, np.exp(-x / 100), animated=True), lane) for lane
 words = [ax.text(1.02, y, "you", transform=ax.transAxes, animated=True) for y in (0.2, 0.4, 0.6)]
 now = [0.0]
 live = LiveFigure(figure, clock=lambda: now[0])
-page = dict(kind="view", view="page", width=516, density=2, theme="light", visible=True)
+page = dict(kind="view", view="page", width=516, density=2, theme="light", visible=True, scene=0)
 live._receive(None, page, [])
 start = time.perf_counter()
 live.redraw()
@@ -35,8 +35,9 @@ def frame(i):
         line.set_data(x, np.exp(-x / (50 + i)))
     words[0].set_text(f"step {i}")
     live.update()
-    message = dict(kind="painted", view="page", number=live._flow.number, visible=True)
-    live._receive(None, message, [])
+    number = live._group.flow.number
+    message = dict(number=number, had=[number], views=[[0, "page", True]])
+    live._group._receive(None, message, [])
 
 def cost(frames=200):
     cpu = time.process_time()

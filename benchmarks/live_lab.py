@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ast
 import statistics
-import struct
 import sys
 import threading
 import time
@@ -40,36 +39,44 @@ class Page(threading.Thread):
         self.ended = False
         self.messages = 0
         self.frames = 0
-        self._due: list[tuple[float, str, int]] = []
+        self._due: float | None = None  # when to answer
+        self._unanswered = 0
+        self._group, self._number, self._had = "", 0, [0, 0, 0]
 
     def run(self) -> None:
         """Read and answer until told to end."""
         while not self.ended:
             with suppress(Empty):
                 self._read(self.client.get_iopub_msg(timeout=0.005))
-            while self._due and self._due[0][0] <= time.monotonic():
-                _, figure, number = self._due.pop(0)
-                self._tell(figure, kind="painted", number=number, visible=True)
+            if self._due is not None and self._due <= time.monotonic():
+                self._due = None
+                self._answer()
 
     def _read(self, message: dict[str, Any]) -> None:
         content = message["content"]
         self.messages += message["msg_type"] in ("comm_open", "comm_msg")
         if message["msg_type"] == "comm_open" and "scene" in content["data"]["state"]:
             width = WIDTHS[content["data"]["state"]["height"]]
-            page = {"width": width, "density": 1, "theme": "light", "visible": True}
-            self._tell(content["comm_id"], kind="view", **page)
-        if message["msg_type"] == "comm_msg":
-            paths = content["data"].get("buffer_paths", [])
-            for path, buffer in zip(paths, message["buffers"], strict=True):
-                if path == ["frame"]:
-                    self.frames += 1
-                    (number,) = struct.unpack_from("<I", buffer)
-                    due = time.monotonic() + ACK_DELAY
-                    self._due.append((due, content["comm_id"], number))
+            page = {"width": width, "density": 1, "theme": "light", "visible": True, "scene": 0}
+            self._tell(content["comm_id"], {"kind": "view", "view": "page", **page})
+        if message["msg_type"] == "comm_msg" and "places" in content["data"].get("content", {}):
+            self.frames += len(message["buffers"])
+            self._group, self._number = content["comm_id"], content["data"]["content"]["number"]
+            for place in content["data"]["content"]["places"]:
+                self._had[place] = self._number
+            self._unanswered += 1
+            if self._unanswered > 1:
+                self._answer()
+            self._due = time.monotonic() + ACK_DELAY
 
-    def _tell(self, figure: str, **content: Any) -> None:
-        data = {"method": "custom", "content": {"view": "page", **content}}
-        message = self.client.session.msg("comm_msg", {"comm_id": figure, "data": data})
+    def _answer(self) -> None:
+        self._unanswered = 0
+        views = [[place, "page", True] for place in range(len(self._had))]
+        self._tell(self._group, {"number": self._number, "had": self._had, "views": views})
+
+    def _tell(self, comm: str, content: dict[str, Any]) -> None:
+        data = {"method": "custom", "content": content}
+        message = self.client.session.msg("comm_msg", {"comm_id": comm, "data": data})
         self.client.shell_channel.send(message)
 
 
@@ -258,16 +265,16 @@ def frame_costs() -> dict[str, Any]:
     import torch
     from live_yardstick import IpymplFigure, lab_with
 
-    from interactive_training.live import LiveFigure
+    from interactive_training.live import Group, LiveFigure
 
     torch.set_num_threads(1)  # as the lab's worker does for a small network
     now = [0.0]
     IpymplFigure.widths = WIDTHS
-    ours = lab_with(partial(LiveFigure, clock=lambda: now[0]))
-    theirs = lab_with(IpymplFigure)
+    ours = lab_with(LiveFigure, partial(Group, clock=lambda: now[0]))
+    theirs = lab_with()
     for live in ours.panels.figures:
         page = {"width": WIDTHS[live.height], "density": 1, "theme": "light", "visible": True}
-        live._receive(None, {"kind": "view", "view": "page", **page}, [])
+        live._receive(None, {"kind": "view", "view": "page", "scene": 0, **page}, [])
     ours.session.stop()
     for canvas in theirs.panels.figures:
         canvas._handle_message(None, {"type": "initialized"}, [])
@@ -281,13 +288,14 @@ def frame_costs() -> dict[str, Any]:
     def update(lab: Any) -> None:
         lab.panels.show_curves(lab.session, lab._marks(), (), "")
         lab.panels.show_answers(lab.session)
+        lab.panels.update()
 
     def paint() -> None:
         now[0] += 0.1
         update(ours)
-        for live in ours.panels.figures:
-            message = {"kind": "painted", "number": live._flow.number, "visible": True}
-            live._receive(None, {"view": "page", **message}, [])
+        group = ours.panels.group
+        number, views = group.flow.number, [[place, "page", True] for place in range(3)]
+        group._receive(None, {"number": number, "had": [number] * 3, "views": views}, [])
 
     def draw() -> None:
         update(theirs)
@@ -304,11 +312,10 @@ def frame_costs() -> dict[str, Any]:
             del canvas.update
 
     def artists() -> None:
-        for live in ours.panels.figures:
-            live.update = _nothing
+        ours.panels.update = _nothing
         update(ours)
-        for live in ours.panels.figures:
-            del live.update
+        del ours.panels.update
+        ours.panels.update()
 
     rounds = [
         (

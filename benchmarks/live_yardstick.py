@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ipympl.backend_nbagg import Canvas, FigureManager
@@ -28,7 +28,7 @@ class IpymplFigure(Canvas):
 
     widths: dict[int, float] = {}  # noqa: RUF012
 
-    def __init__(self, figure: Figure, *, height: int, label: str) -> None:
+    def __init__(self, figure: Figure, *, height: int, label: str, group: object = None) -> None:
         super().__init__(figure)
         self.header_visible = self.footer_visible = self.toolbar_visible = self.resizable = False
         style.apply(figure, style.LIGHT)
@@ -87,21 +87,41 @@ class IpymplFigure(Canvas):
         """Leave clicks out."""
 
 
-def lab_with(figure: Callable[..., Any], **options: Any) -> TrainingLab:
+class IpymplGroup:
+    """What ipympl has instead of a Group: each figure for itself."""
+
+    def update(self, figures: Iterable[IpymplFigure]) -> None:
+        """Show these figures as they are now."""
+        for canvas in figures:
+            canvas.update()
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def lab_with(
+    figure: Callable[..., Any] = IpymplFigure,
+    group: Callable[[], Any] = IpymplGroup,
+    **options: Any,
+) -> TrainingLab:
     """A TrainingLab whose figures are made by `figure`, called as LiveFigure is."""
-    usual = panels.LiveFigure
-    panels.LiveFigure = figure
+    usual = panels.LiveFigure, panels.Group
+    panels.LiveFigure, panels.Group = figure, group
     try:
         return TrainingLab("digits", **options)
     finally:
-        panels.LiveFigure = usual
+        panels.LiveFigure, panels.Group = usual
 
 
-def bowl_with(figure: Callable[..., Any], **options: Any) -> BowlLab:
+def bowl_with(
+    figure: Callable[..., Any] = IpymplFigure,
+    group: Callable[[], Any] = IpymplGroup,
+    **options: Any,
+) -> BowlLab:
     """A BowlLab whose figures are made by `figure`, called as LiveFigure is."""
-    usual = bowlview.LiveFigure
-    bowlview.LiveFigure = figure
+    usual = bowlview.LiveFigure, bowlview.Group
+    bowlview.LiveFigure, bowlview.Group = figure, group
     try:
         return BowlLab(**options)
     finally:
-        bowlview.LiveFigure = usual
+        bowlview.LiveFigure, bowlview.Group = usual

@@ -91,31 +91,32 @@ def path(
     """
     run = Run(Task.surface(scaled(function, scale), start), recipe, seed=seed)
     weights: Any = run.model.w
-    points, heights = [weights.detach().clone()], []
+    here = weights.detach()  # the same numbers, without a gradient to follow
+    points, losses = [here.tolist()], []
     stopped, began = "", time.monotonic()
     try:
         for _ in train(run, steps, record=False):
-            points.append(weights.detach().clone())
-            heights.append(run.loss)
-            if time.monotonic() - began > seconds:
-                each = (time.monotonic() - began) / len(heights)
-                if len(heights) < steps:
-                    stopped = f"a step takes {1e3 * each:.2g} ms: stopped after {len(heights)}"
+            points.append(here.tolist())
+            losses.append(run.loss)
+            if seconds < inf and time.monotonic() - began > seconds:
+                each = (time.monotonic() - began) / len(losses)
+                if len(losses) < steps:
+                    stopped = f"a step takes {1e3 * each:.2g} ms: stopped after {len(losses)}"
                 break
     except StepError as error:
         cause = error.__cause__
-        stopped = f"step {len(heights)} raised {type(cause).__name__}: {cause}"
+        stopped = f"step {len(losses)} raised {type(cause).__name__}: {cause}"
     if not stopped:
         with run.surroundings(), torch.no_grad():
-            heights.append(run.model())
+            losses.append(run.model())
     else:
-        points = points[: len(heights)] or points
-        heights = heights[: len(points)]
-    found = torch.stack(points).numpy()
-    high = torch.stack([torch.as_tensor(height) for height in heights]).double().numpy() / scale
+        points = points[: len(losses)] or points
+    found = np.array(points)
+    known_losses = losses[: len(points)] or [torch.tensor(nan)]
+    heights = torch.stack(known_losses).double().numpy() / scale
     good = np.isfinite(found).all(1)
     known = len(found) if good.all() else int(np.argmin(good))
-    return Path(found[:known], high[:known], steps, stopped)
+    return Path(found[:known], heights[:known], steps, stopped)
 
 
 def on_the_surface(function: Surface, path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import inf
 from typing import Any
 
@@ -101,16 +102,21 @@ class Ground:
         self.row.shaped(self.name, made.options)
         return made
 
-    @property
+    @cached_property
     def function(self) -> Surface:
         """The surface itself."""
         still = {name: value for name, value in self.options.items() if name != "noise"}
         return self.row.shaped(self.name, still)
 
-    @property
+    @cached_property
     def walked(self) -> Surface:
         """The surface that the racers see."""
         return self.row.shaped(self.name, self.options)
+
+    @property
+    def lr(self) -> float:
+        """A learning rate that comes down: on a bowl as near to its edge whatever its shape."""
+        return self.row.lr * 4 / self.options.get("condition", 4.0)
 
     @property
     def noise(self) -> float:
@@ -121,6 +127,11 @@ class Ground:
     def is_task(self) -> bool:
         """Whether it is one of SURFACES, which are tasks by name, and not made here."""
         return self.name in SURFACES
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it can be made again from its name and options alone."""
+        return self.is_task or self.name == NETWORK
 
     @property
     def is_quadratic(self) -> bool:
@@ -168,7 +179,7 @@ class Race:
     def on(cls, ground: Ground, recipe: Recipe | None = None) -> "Race":
         """One racer from the surface's own start, plain SGD unless a recipe is given."""
         row = ground.row
-        return cls(ground, row.start, row.steps, (Racer(recipe or Recipe(lr=row.lr)),))
+        return cls(ground, row.start, row.steps, (Racer(recipe or Recipe(lr=ground.lr)),))
 
     def changed(self, lane: int, **values: Any) -> "Race":
         """The race with values of one racer changed: fields of its recipe, or `scale`."""

@@ -93,7 +93,7 @@ GOALS: tuple[Goal, ...] = (
     ),
     Goal(
         "plain",
-        "The same with one fixed lr and no momentum.",
+        "Below 1e-6 within 100 steps with one fixed lr and no momentum.",
         100.0,
         100,
         1e-6,

@@ -19,6 +19,9 @@ HEIGHTS = {FLOOR: "below", 1e-8: "1e-08", 1e-4: "1e-04", 1.0: "1", CEILING: "1e+
 SHADES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0)
 EVEN = 1 + 1e-6  # a factor of exactly 1 may be rounded upward
 EDGE = 0.14  # of the map's width: nearer to the left edge a name begins there
+# Where the name of a mark may stand, and how far names have to be apart, in shares of the map.
+BESIDE = ((0.0, 0.1), (-0.13, 0.0), (0.0, -0.1))
+APART, ENOUGH = (0.2, 0.12), 1.1
 THIN = 0.1  # of the map's height: a region narrower than that has its name beside it
 
 
@@ -111,7 +114,7 @@ class FateChart:
         self.best.set_markeredgewidth(1.6)
         style.role(self.best, "text")
         self.best_name = style.role(
-            ax.text(0, 0, "", fontsize=style.TICK_SIZE, ha="center"), "text"
+            ax.text(0, 0, "", fontsize=style.TICK_SIZE, ha="center", va="center"), "text"
         )
         self.others = {}
         for lane in ("twin", "third"):
@@ -174,8 +177,22 @@ class FateChart:
         self.names = [self._name(lr, momentum, fates == kind, n) for kind, n in enumerate(names)]
         self.best.set_data([best[0]], [best[1]])
         self.best_name.set_text("fastest")
-        self.best_name.set_position((best[0], best[1] + 0.06))
+        self._place_best(best)
         self.hide(False)
+
+    def _place_best(self, best: tuple[float, float]) -> None:
+        """Put the mark's name above, left of or below it, away from the names of the regions."""
+        to_axes = self.ax.transData + self.ax.transAxes.inverted()
+        mark = to_axes.transform(best)
+        names = [to_axes.transform(name.get_position()) for name in self.names if name.get_text()]
+
+        def room(there: Floats) -> float:
+            gap = min(float(np.max(np.abs(there - name) / APART)) for name in names)
+            return min(gap, ENOUGH) if 0.05 < there[1] < 0.95 else 0.0
+
+        there = max((mark + np.array(away) for away in BESIDE), key=room)
+        x, y = to_axes.inverted().transform(there)
+        self.best_name.set_position((x, y))
 
     def _name(self, lr: Floats, momentum: Floats, inside: NDArray[np.bool_], name: str) -> Text:
         """The name of a region: in its middle, or beside it where it is thin."""

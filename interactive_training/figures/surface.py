@@ -199,6 +199,8 @@ class SurfaceMap:
         self._place(text, at, words if gap > APART else "", (8, 6))
 
     def _show_lane(self, lane: str, points: Floats, gone: bool) -> None:
+        if not len(points) and not np.size(self.paths[lane].get_xdata()):
+            return  # an artist that is left alone is not packed again
         every = max(1, -(-len(points) // THINNED_AFTER))
         for line, data in (
             (self.halos[lane], points),

@@ -19,14 +19,21 @@ from interactive_training.engine.source import source
 from interactive_training.engine.surfaces import Point, Surface
 from interactive_training.labs import bowlwords, cells, controls, racers
 from interactive_training.labs.bowlstate import Shown, lane_of, rival, set_up
+from interactive_training.labs.bowlstring import BowlState
 from interactive_training.labs.bowlview import Cloud, Views, static
 from interactive_training.labs.latest import Latest
 from interactive_training.labs.parts import Part
+from interactive_training.labs.statestring import StateStringError
 from interactive_training.probes import reading
 
 QUESTION = "How big may a step be?"
+HIDEABLE = ("setup",)
+OWN_SLICE = """\
+# A network of yours is too much for a script. In place of `network` below put your own slice:
+# slice_through(run, first, second).function, from interactive_training.engine.slices.
+"""
 SAME_GESTURE = 1.0  # seconds in which changes of one thing count as one
-PARTS_EVERY = 0.06  # seconds between two updates of controls and words while dragging
+PARTS_EVERY = 0.1  # seconds between two updates of controls and words while dragging
 
 
 class BowlLab:
@@ -37,7 +44,8 @@ class BowlLab:
     a `slice_through` a run of yours; or a function of your own that takes a tensor w of shape
     (2,) and returns a scalar, shown over `box`, ((left, right), (bottom, top)). All take `noise`,
     that of minibatches, which begins at `seed`. `recipe` is the learner's optimizer, `start` and
-    `steps` those of the surface if they are not given. Raises TaskError or RecipeError when they
+    `steps` those of the surface if they are not given. `hide=["setup"]` leaves out the set-up
+    strip. Raises TaskError or RecipeError when they
     do not fit.
 
     Every path is a real run of torch.optim through the package's training loop. `paths` are those
@@ -59,6 +67,9 @@ class BowlLab:
         hide: Sequence[str] = (),
         **options: float,
     ) -> None:
+        unknown = [name for name in hide if name not in HIDEABLE]
+        if unknown:
+            raise TaskError(f"{unknown[0]!r} cannot be hidden; choose from {', '.join(HIDEABLE)}.")
         first = None if start is None else _point(start)
         if isinstance(surface, str):
             ground = Ground.named(surface, **options)
@@ -121,7 +132,46 @@ class BowlLab:
         """The plain PyTorch script of a racer."""
         number = lane_of(self.race, lane)
         run = Run(self.race.task(number), self.race.racers[number].recipe, seed=self.race.seed)
-        return source(run, self.race.steps)
+        script = source(run, self.race.steps)
+        return OWN_SLICE + script if self.race.ground.name == "slice" else script
+
+    def to_string(self) -> str:
+        """The lab as a short string, from which `from_string` makes one in the same state.
+
+        Raises StateStringError for a function or slice of your own, which a string cannot hold.
+        """
+        return BowlState(self.shown, self.question, self.hide).to_string()
+
+    @classmethod
+    def from_string(cls, text: str) -> "BowlLab":
+        """The lab that a state string describes.
+
+        Raises StateStringError when the string is cut off, altered or of a newer version.
+        """
+        state = BowlState.from_string(text)
+        race = state.shown.race
+        options: dict[str, Any] = dict(race.ground.options)
+        try:
+            if state.shown.cloud:
+                race.cloud()
+            lab = cls(
+                race.ground.name,
+                race.racers[0].recipe,
+                start=race.start,
+                steps=race.steps,
+                seed=race.seed,
+                question=state.question,
+                hide=state.hide,
+                **options,
+            )
+        except (RecipeError, TaskError) as error:
+            raise StateStringError(f"the state string cannot be used: {error}") from None
+        lab._show(state.shown)
+        if lab.refusal:
+            refusal = lab.refusal
+            lab.close()
+            raise StateStringError(f"the state string cannot be used: {refusal}")
+        return lab
 
     def close(self) -> None:
         """End the worker and take the lab off every page."""
@@ -294,18 +344,21 @@ class BowlLab:
         if shown.race != found.race:
             found = reading.read(shown.race)
         cloud = shown.race.cloud() if shown.cloud else None
+        self._latest.pace()
         with self._drawing:
             self.reading, self._cloud = found, cloud
             self.views.show(shown, found, cloud)
             now = time.monotonic()
-            if shown is self.shown or now - self._told > PARTS_EVERY:
+            newest = shown is self.shown and not shown.moving
+            if newest or now - self._told > PARTS_EVERY:
                 self._told = now
                 self._show_parts()
 
     def _show_parts(self, again: bool = False) -> None:
         shown = self.shown
         self.head.show(bowlwords.heading(shown, self.question, self.hide), again=again)
-        self.controls.show(bowlwords.steering(shown, self.reading), again=again)
+        steering = bowlwords.steering(shown, self.reading, alone=self.views.large)
+        self.controls.show(steering, again=again)
         text = self.refusal or self._sentence()
         self.words.show(
             {

@@ -92,14 +92,21 @@ class Shown:
 
 
 def rival(race: Race, found: Reading) -> Racer:
-    """SGD with its best momentum beside one without; else Adam at the same rate."""
+    """SGD with its best momentum beside one without; else Adam at the same rate.
+
+    Beside one that diverges it takes the best rate for none, since its own would fill the picture.
+    """
     mine = race.racers[0]
     rule, bowl = found.rules[0], found.bowl
     if len(race.racers) == 1 and rule is not None and not rule.momentum:
-        best = 0.9
+        lr, best = mine.recipe.lr, 0.9
         if bowl is not None:
-            best = float(controls.number(curvature.best_momentum(rule, bowl.values)))
-        return replace(mine, recipe=replace(mine.recipe, momentum=best))
+            if lr >= curvature.edge(rule, bowl.values):
+                lr = float(controls.number(curvature.best_lr(rule, bowl.values)))
+            best = float(
+                controls.number(curvature.best_momentum(replace(rule, lr=lr), bowl.values))
+            )
+        return replace(mine, recipe=replace(mine.recipe, lr=lr, momentum=best))
     return Racer(Recipe(optimizer="Adam", lr=mine.recipe.lr))
 
 

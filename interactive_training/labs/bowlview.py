@@ -21,7 +21,7 @@ from interactive_training.figures import style
 from interactive_training.figures.rates import FateChart, HeightChart
 from interactive_training.figures.surface import SurfaceMap, Track
 from interactive_training.labs.bowlstate import Shown
-from interactive_training.live import LiveFigure
+from interactive_training.live import Group, LiveFigure
 from interactive_training.probes import adaptive
 from interactive_training.probes import curvature as curves
 from interactive_training.probes.curvature import FateMap
@@ -220,13 +220,17 @@ class Views:
             Figure(layout=style.Margins(left=40, right=46, top=26, bottom=20)),
         ]
         axes = [figure.add_subplot() for figure in figures]
+        self.large = large
         self.drawings = Drawings(*axes, animated=True)
         if large:
             style.enlarge(figures[0], 2)
-        height = LARGE if large else MAP
-        self.surface = LiveFigure(figures[0], height=height, label="paths over the surface")
-        self.heights = LiveFigure(figures[1], height=SIDE, label="height by step")
-        self.fates = LiveFigure(figures[2], height=SIDE, label="fate by learning rate and momentum")
+        labels = "paths over the surface", "height by step", "fate by learning rate and momentum"
+        heights = LARGE if large else MAP, SIDE, SIDE
+        self.group = Group()
+        self.surface, self.heights, self.fates = (
+            LiveFigure(figure, height=height, label=label, group=self.group)
+            for figure, height, label in zip(figures, heights, labels, strict=True)
+        )
         self.surface.draggable(self.drawings.surface.start, on_start, label="start of the path")
         self.fates.draggable(
             self.drawings.fates.pin,
@@ -247,6 +251,8 @@ class Views:
         if shown.blind:
             found = replace(found, paths=[], leaves=[], heights=[])
         self._show_surface(shown, found, cloud)
+        if not shown.moving:  # one change: the paths go ahead; while dragging all go together
+            self.group.update([self.surface])
         with self.heights.lock:
             changed = self.drawings.show_heights(
                 found,
@@ -258,6 +264,7 @@ class Views:
         with self.fates.lock:
             changed = not shown.blind and self.drawings.show_fates(found, again=not shown.moving)
         self._refresh(self.fates, changed)
+        self.group.update(self.figures)
 
     def _show_surface(self, shown: Shown, found: Reading, cloud: Cloud | None) -> None:
         drawings, hand = self.drawings, shown.hand
@@ -276,10 +283,9 @@ class Views:
         self._refresh(self.surface, new or hidden != shown.blind)
 
     def _refresh(self, live: LiveFigure, changed: bool) -> None:
-        """Show what moves, and the background too if it changed."""
+        """Draw the background again if it changed; what moves goes out with the others."""
         if changed:
             live.redraw()
-        live.update()
 
     @property
     def figures(self) -> tuple[LiveFigure, LiveFigure, LiveFigure]:
@@ -290,6 +296,7 @@ class Views:
         """Take the figures off every page."""
         for live in self.figures:
             live.close()
+        self.group.close()
 
 
 def moment_of(shown: Shown, found: Reading) -> Moment | None:

@@ -29,14 +29,15 @@ def heading(shown: Shown, question: str, hide: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def steering(shown: Shown, found: Reading) -> dict[str, Any]:
-    """The racers, and the controls of the selected one."""
+def steering(shown: Shown, found: Reading, *, alone: bool = False) -> dict[str, Any]:
+    """The racers, and the controls of the selected one; `alone` leaves its learning rate only."""
     race, lane = shown.race, shown.selected
+    controls = racers.in_view(race, lane, found if found.race == race else None)
     return {
         "tabs": racers.tabs(race),
         "selected": lane,
         "full": len(race.racers) == len(LANES),
-        "controls": racers.in_view(race, lane, found if found.race == race else None),
+        "controls": controls[:1] if alone else controls,
         "more": racers.unfolded(race, lane),
     }
 

@@ -2,10 +2,14 @@
 
 import contextvars
 import threading
+import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+# Seconds between two pictures, a little more than between two frames: one that comes earlier would
+# have to wait until the browser has answered the one before.
+REST = 1 / 30 + 0.002
 
 
 class Latest(Generic[T]):
@@ -21,6 +25,7 @@ class Latest(Generic[T]):
         self._wake = threading.Condition()
         self._worker: threading.Thread | None = None
         self._ending = False
+        self._free_at = 0.0
         self.done = 0  # requests that were worked on
 
     @property
@@ -60,11 +65,18 @@ class Latest(Generic[T]):
             worker.join(timeout=5)
         self._worker = None
 
+    def pace(self) -> None:
+        """Wait in the thread until the work may show what it has made: once in `REST` seconds."""
+        if threading.current_thread() is self._worker:
+            with self._wake:
+                rest = self._free_at - time.monotonic()
+                self._wake.wait_for(lambda: self._ending, max(0.0, rest))
+            self._free_at = time.monotonic() + REST
+
     def _run(self) -> None:
         while True:
             with self._wake:
-                while not self._slot and not self._ending:
-                    self._wake.wait()
+                self._wake.wait_for(lambda: self._slot or self._ending)
                 if self._ending:
                     return
             self._take()

@@ -21,7 +21,7 @@ from interactive_training.figures import style
 from interactive_training.figures.answers import Descent, DigitGrid, Fit, Regions
 from interactive_training.figures.bars import LayerBars
 from interactive_training.figures.curves import Curve, GradientNorm, LossCurve, ScaleStairs
-from interactive_training.live import LiveFigure
+from interactive_training.live import Group, LiveFigure
 from interactive_training.probes.precision import flushed_share
 from interactive_training.probes.shadow import Shadow
 
@@ -232,13 +232,21 @@ class Panels:
             style.enlarge(figures[0], 2)
             axes[0].xaxis.set_major_locator(LinearLocator(2))  # the first and the last
         height = LARGE if large else UPPER
-        self.loss = LiveFigure(figures[0], height=height, label="loss per sample by step")
-        self.seen = LiveFigure(figures[1], height=LOWER, label="what the network answers")
-        self.gradient = LiveFigure(figures[2], height=LOWER, label="gradient norm by step")
+        self.group = group = Group()
+        self.loss = LiveFigure(
+            figures[0], height=height, label="loss per sample by step", group=group
+        )
+        self.seen = LiveFigure(
+            figures[1], height=LOWER, label="what the network answers", group=group
+        )
+        self.gradient = LiveFigure(
+            figures[2], height=LOWER, label="gradient norm by step", group=group
+        )
         self.task = run.task
         self.shadow = None if run.task.is_surface else Shadow(run)
         self.ghost_shadow = None if run.task.is_surface else Shadow(run)
         self._gradient_due = 0.0
+        self._drawn: list[LiveFigure] = []
 
     def fit(self, run: Run) -> bool:
         """Whether these are the pictures for `run`: of its task, and of its precision."""
@@ -253,12 +261,12 @@ class Panels:
     def show_curves(
         self, session: Session, marks: Marks, pins: Sequence[History], guess: str
     ) -> None:
-        """Bring the two curves up to date; while training, the gradient's less often."""
+        """Draw the two curves; while training, the gradient's less often. `update` sends them."""
         history = session.history
         with self.loss.lock:
             self.pictures.show_loss(session, marks, pins, guess)
             self.loss.grow(self.pictures.loss.ax, *reach(history, "average"))
-        self.loss.update()
+        self._drawn.append(self.loss)
         now = time.monotonic()
         if session.playing and now < self._gradient_due:
             return
@@ -267,20 +275,26 @@ class Panels:
             self.pictures.show_gradient(session, marks)
             column = "amp_scale" if self.pictures.half else "grad_norm"
             self.gradient.grow(self.pictures.gradient.ax, *reach(history, column))
-        self.gradient.update()
+        self._drawn.append(self.gradient)
 
     def show_answers(self, session: Session) -> None:
-        """Ask the network."""
+        """Ask the network and draw what it says; `update` sends it."""
         if self.shadow is not None:
             self.shadow.follow(session.run)
         with self.seen.lock:
             self.pictures.answers.show(session.run, self.shadow)
-        self.seen.update()
+        self._drawn.append(self.seen)
+
+    def update(self) -> None:
+        """Send what was drawn, in one message."""
+        self.group.update(self._drawn)
+        self._drawn = []
 
     def close(self) -> None:
         """Take the figures off every page."""
         for live in self.figures:
             live.close()
+        self.group.close()
 
 
 def reach(history: History, column: str) -> tuple[list[float], list[float]]:

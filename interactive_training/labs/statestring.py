@@ -21,6 +21,64 @@ class StateStringError(ValueError):
     """A state string that cannot be read; nothing was made from it."""
 
 
+def packed(values: Mapping[str, Any]) -> str:
+    """Plain values as letters, digits, "-" and "_"; zlib adds a checksum."""
+    text = json.dumps(values, separators=(",", ":"))
+    return PREFIX + base64.urlsafe_b64encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def unpacked(text: str) -> object:
+    """The plain values in a state string; raises StateStringError in words for anything else."""
+    if not isinstance(text, str) or not text.startswith(PREFIX):
+        raise StateStringError(
+            f'a state string begins with "{PREFIX}"; copy the whole string, from a lab of '
+            "this version."
+        )
+    text = "".join(text.split())
+    if len(text) > LONGEST:
+        raise StateStringError(f"the state string is over {LONGEST} letters; copy it again.")
+    try:
+        packed = base64.b64decode(text.removeprefix(PREFIX), altchars=b"-_", validate=True)
+        unpacker = zlib.decompressobj()
+        plain = unpacker.decompress(packed, LONGEST)
+        if unpacker.unconsumed_tail or unpacker.unused_data or not unpacker.eof:
+            raise ValueError("cut off, or too large")
+        found: object = json.loads(plain)
+    except (ValueError, zlib.error, RecursionError):
+        raise StateStringError(
+            "the state string is cut off or altered; copy the whole string again."
+        ) from None
+    return found
+
+
+def check_shape(found: Any, shape: Mapping[str, type]) -> None:
+    """Raise StateStringError unless `found` has just these names, with values of their kinds."""
+    if not isinstance(found, dict) or set(found) != set(shape):
+        raise StateStringError("the state string is of another kind of lab; copy another one.")
+    for name, kind in shape.items():
+        if not isinstance(found[name], kind) or (kind is int and isinstance(found[name], bool)):
+            raise StateStringError(f"{name} in the state string is not readable; copy it again.")
+
+
+def check_fields(values: Mapping[str, Any]) -> None:
+    """Raise StateStringError for a field that no recipe has."""
+    unknown = set(values) - FIELDS
+    if unknown:
+        raise StateStringError(
+            f"the state string sets {sorted(unknown)[0]!r}, which no recipe has; "
+            "it may be of a newer version."
+        )
+
+
+def recipe_of(values: Mapping[str, Any]) -> Recipe:
+    """The recipe with these fields, the others as usual; raises StateStringError for a bad one."""
+    check_fields(values)
+    try:
+        return Recipe(**values)
+    except (RecipeError, TypeError, ValueError, OverflowError) as error:
+        raise StateStringError(f"the state string holds a bad recipe: {error}") from None
+
+
 @dataclass(frozen=True)
 class LabState:
     """What a lab is made again from: the run from its start, with its changes at their steps.
@@ -55,32 +113,12 @@ class LabState:
 
     def to_string(self) -> str:
         """The state as letters, digits, "-" and "_"."""
-        text = json.dumps(vars(self), separators=(",", ":"))
-        return PREFIX + base64.urlsafe_b64encode(zlib.compress(text.encode(), 9)).decode()
+        return packed(vars(self))
 
     @classmethod
     def from_string(cls, text: str) -> "LabState":
         """The state in a string; raises StateStringError in words for anything else."""
-        if not isinstance(text, str) or not text.startswith(PREFIX):
-            raise StateStringError(
-                f'a state string begins with "{PREFIX}"; copy the whole string, from a lab of '
-                "this version."
-            )
-        text = "".join(text.split())
-        if len(text) > LONGEST:
-            raise StateStringError(f"the state string is over {LONGEST} letters; copy it again.")
-        try:
-            packed = base64.b64decode(text.removeprefix(PREFIX), altchars=b"-_", validate=True)
-            unpacker = zlib.decompressobj()
-            plain = unpacker.decompress(packed, LONGEST)
-            if unpacker.unconsumed_tail or unpacker.unused_data or not unpacker.eof:
-                raise ValueError("cut off, or too large")
-            found = json.loads(plain)
-        except (ValueError, zlib.error, RecursionError):
-            raise StateStringError(
-                "the state string is cut off or altered; copy the whole string again."
-            ) from None
-        return cls._checked(found)
+        return cls._checked(unpacked(text))
 
     @classmethod
     def _checked(cls, found: Any) -> "LabState":
@@ -93,13 +131,7 @@ class LabState:
             "index": int,
             "shown": dict,
         }
-        if not isinstance(found, dict) or set(found) != set(shape):
-            raise StateStringError("the state string is of another kind of lab; copy another one.")
-        for name, kind in shape.items():
-            if not isinstance(found[name], kind) or isinstance(found[name], bool):
-                raise StateStringError(
-                    f"{name} in the state string is not readable; copy it again."
-                )
+        check_shape(found, shape)
         if not 0 <= found["index"] <= STEPS or len(found["changes"]) > CHANGES:
             raise StateStringError(
                 f"the state string asks for over {STEPS:,} steps or {CHANGES:,} changes; "
@@ -118,17 +150,9 @@ class LabState:
                     "a change in the state string is not readable; copy it again."
                 )
             changes.append((item[0], item[1]))
-        for fields_ in (found["recipe"], *(fields_ for _, fields_ in changes)):
-            unknown = set(fields_) - FIELDS
-            if unknown:
-                raise StateStringError(
-                    f"the state string sets {sorted(unknown)[0]!r}, which no recipe has; "
-                    "it may be of a newer version."
-                )
-        try:
-            Recipe(**found["recipe"])
-        except RecipeError as error:
-            raise StateStringError(f"the state string holds a bad recipe: {error}") from None
+        recipe_of(found["recipe"])
+        for _, values in changes:
+            check_fields(values)
         return cls(
             found["task"],
             found["options"],

@@ -429,6 +429,7 @@ class TrainingLab:
                 if everything or now >= self._due["answers"]:
                     self._due["answers"] = now + ANSWERS_EVERY
                     self.panels.show_answers(self.session)
+                self.panels.update()
                 if everything or now >= self._due["top"]:
                     self._due["top"] = now + TOP_EVERY
                     self._show_top(again=refused)

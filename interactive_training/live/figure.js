@@ -3,40 +3,104 @@
 // Python draws what stands still once, as a PNG ("background"), and describes what moves in a
 // "scene". Each "frame" is a small buffer with the data of everything that moves; this module
 // paints it on top. Frames are whole: any of them may be missed. pack.py and artists.py say how a
-// frame is laid out; the functions below read it in the same order.
+// frame is laid out; the functions below read it in the same order. Background and scene are state
+// of the figure's model; frames come to the model of its group, which may serve several figures.
 
 const ACK_DELAY = 36; // ms; longer than the 1/30 s between two frames, see flow.py
-const FRAME_REST = 1500; // ms without a frame; longer than LOST_AFTER in flow.py
+const FRAME_REST = 1500; // ms without what should have come; longer than LOST_AFTER in flow.py
 const CHANGE_REST = 80; // ms without another change of width or theme before Python draws anew
 const ANSWER_TIMEOUT = 1000; // ms after which a drag message counts as lost
 const SPEECH_REST = 2000; // ms between two sentences for a screen reader
 const KEY_STEP = 0.01; // of the axes, for an arrow key; Shift makes it ten times as long
 
-function render({ model, el }) {
-  const view = new View(model, el);
+async function render({ model, el }) {
+  const group = await model.widget_manager.get_model(model.get("group"));
+  group.liveFigures ??= new Group(group); // one for all views of this page
+  const view = new View(model, el, group.liveFigures);
   return () => view.dispose();
 }
 
 export default { render };
 
+// ---- A group: it hands frames to their views and answers once for all of them ----
+
+class Group {
+  constructor(model) {
+    this.model = model;
+    this.views = new Set();
+    this.number = 0; // of the newest message
+    this.had = []; // by place: the newest message with a frame for it
+    this.unanswered = 0;
+    model.on("msg:custom", (message, buffers) => this.receive(message, buffers));
+  }
+
+  receive({ number, places }, buffers) {
+    const arrived = performance.now();
+    this.number = number;
+    places.forEach((place, i) => {
+      while (this.had.length <= place) this.had.push(0);
+      this.had[place] = number;
+      for (const view of this.views) {
+        if (view.model.get("place") === place) view.model.set("frame", buffers[i]);
+      }
+    });
+    this.unanswered += 1;
+    clearTimeout(this.timer);
+    // The views asked for their turn before this: they have painted when it comes. An answer
+    // costs the kernel more than a frame does, so two frames share one while they keep coming.
+    requestAnimationFrame(() => {
+      if (this.unanswered > 1) this.answer();
+      clearTimeout(this.timer);
+      const wait = Math.max(0, arrived + ACK_DELAY - performance.now());
+      this.timer = setTimeout(() => this.answer(), wait);
+    });
+  }
+
+  answer() {
+    this.unanswered = 0;
+    this.tell();
+    // Once more when no frame follows: if the last one was lost, Python then sends it again.
+    clearTimeout(this.rest);
+    this.rest = setTimeout(() => this.tell(), FRAME_REST);
+  }
+
+  tell() {
+    const views = [...this.views].map((view) => [
+      view.model.get("place"),
+      view.name,
+      view.onScreen(),
+    ]);
+    if (views.length) send(this.model, { number: this.number, had: this.had, views });
+  }
+}
+
+function send(model, message) {
+  try {
+    model.send(message);
+  } catch {
+    // The kernel is gone; the picture stays as it is.
+  }
+}
+
 // ---- One view: what is on the page, what is observed, what is told to Python ----
 
 class View {
-  constructor(model, el) {
+  constructor(model, el, group) {
     this.model = model;
+    this.group = group;
     this.name = crypto.getRandomValues(new Uint32Array(2)).join("-");
     this.visible = undefined; // unknown until the observer has spoken
     this.width = 0;
     this.ground = { layout: 0, bitmap: null };
     this.loading = 0;
-    this.number = 0; // of the frame on the canvas
-    this.arrived = 0;
     this.painting = 0;
     this.reported = "";
     this.timers = {};
     this.drag = new Drag(this);
     this.build(el);
+    this.cursor = new Cursor(this);
     this.listen();
+    group.views.add(this);
     this.showTexts();
     this.requestPaint(); // the model may know a picture already: a second view, a reloaded page
   }
@@ -54,12 +118,9 @@ class View {
   }
 
   listen() {
-    this.onFrame = () => {
-      this.arrived = performance.now();
-      this.requestPaint();
-    };
+    this.onFrame = () => this.requestPaint();
     this.onText = () => this.showTexts();
-    this.model.on("change:frame", this.onFrame);
+    this.model.on("change:frame change:scene", this.onFrame);
     this.model.on("change:text change:label change:problem", this.onText);
 
     this.quit = new AbortController(); // ends every listener below at once
@@ -70,7 +131,9 @@ class View {
     window.addEventListener("focus", hello, { signal });
     window.addEventListener("pagehide", () => this.send({ kind: "gone" }), { signal });
     window.addEventListener("resize", () => this.reportSoon(), { signal }); // zoom changes density
-    this.canvas.addEventListener("click", (event) => this.clicked(event), { signal });
+    this.canvas.addEventListener("click", (event) => this.clicked(...this.spot(event)), {
+      signal,
+    });
 
     this.observers = [
       new ResizeObserver(() => this.reportSoon()),
@@ -86,7 +149,8 @@ class View {
   }
 
   dispose() {
-    this.model.off("change:frame", this.onFrame);
+    this.group.views.delete(this);
+    this.model.off("change:frame change:scene", this.onFrame);
     this.model.off("change:text change:label change:problem", this.onText);
     this.quit.abort();
     for (const observer of this.observers) observer.disconnect();
@@ -97,11 +161,7 @@ class View {
   }
 
   send(message) {
-    try {
-      this.model.send({ ...message, view: this.name });
-    } catch {
-      // The kernel is gone; the picture stays as it is.
-    }
+    send(this.model, { ...message, view: this.name });
   }
 
   // Run `job` after `wait` ms, once, however often it is asked for in between.
@@ -133,7 +193,25 @@ class View {
     const written = JSON.stringify(message);
     if (written === this.reported && !always) return;
     this.reported = written;
-    this.send(message);
+    this.send({ ...message, scene: this.model.get("scene").version ?? 0 }); // what is known here
+    this.expectPicture();
+  }
+
+  // Say hello again if the picture, or its scene, does not come: it was lost on its way.
+  expectPicture() {
+    this.timers.picture ??= setTimeout(() => {
+      this.timers.picture = undefined;
+      if (!this.complete()) this.report(true);
+    }, FRAME_REST);
+  }
+
+  complete() {
+    return this.model.get("scene").version === this.sceneOfFrame();
+  }
+
+  sceneOfFrame() {
+    const frame = this.model.get("frame");
+    return frame ? frame.getUint32(4, true) : NaN;
   }
 
   // Words go in as text, never as HTML.
@@ -156,19 +234,22 @@ class View {
   paint() {
     const scene = this.model.get("scene");
     const buffer = this.model.get("frame");
-    if (!scene.version || !buffer.byteLength) return;
+    if (!buffer) return;
+    if (!this.complete()) {
+      this.expectPicture();
+      return;
+    }
     if (this.ground.layout !== scene.layout) {
       this.loadGround(scene.layout);
       return; // keep the old picture until the new background is there
     }
     const frame = readFrame(buffer, scene);
-    if (frame === null) return;
     this.drag.settle(frame);
     this.drag.place(frame, scene);
+    this.cursor.place(scene);
     paintFrame(this.canvas, this.ground.bitmap, scene, frame);
     this.root.dataset.painted = frame.number;
     this.root.dataset.background = scene.layout;
-    this.acknowledge(frame.number);
   }
 
   async loadGround(layout) {
@@ -182,37 +263,62 @@ class View {
     this.requestPaint();
   }
 
-  acknowledge(number) {
-    if (number === this.number) return; // painted again while dragging
-    this.number = number;
-    const tell = () => {
-      if (!this.quit.signal.aborted) {
-        this.send({ kind: "painted", number, visible: this.onScreen() });
-      }
-    };
-    setTimeout(tell, Math.max(0, this.arrived + ACK_DELAY - performance.now()));
-    // Once more when no frame follows: if the last one was lost, Python then sends it again.
-    this.later("rest", FRAME_REST, tell);
-  }
-
   // Where an event lies in the figure, as fractions of its width and height.
   spot(event) {
     const box = this.canvas.getBoundingClientRect();
     return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
   }
 
-  clicked(event) {
+  clicked(x, y) {
     const scene = this.model.get("scene");
-    if (!scene.clicks) return;
-    const [x, y] = this.spot(event);
-    const index = scene.axes.findLastIndex((axes) => {
-      const [left, top, width, height] = axes.box;
-      return x >= left && x <= left + width && y >= top && y <= top + height;
-    });
-    if (index < 0) return;
-    const [fx, fy] = toAxes(scene.axes[index], x, y);
-    const [dataX, dataY] = toData(scene.axes[index], fx, fy);
-    this.send({ kind: "click", axes: index, x: dataX, y: dataY });
+    const found = axesAt(scene, x, y);
+    if (scene.clicks && found) this.send({ kind: "click", ...found });
+  }
+}
+
+// ---- Clicks from the keyboard: the arrow keys move a cross, Enter clicks where it is ----
+
+class Cursor {
+  constructor(view) {
+    this.view = view;
+    this.at = null; // fractions of the figure; the middle of the first axes to begin with
+    this.node = make("div", "live-figure-cursor", view.root);
+    this.node.hidden = true;
+    this.node.setAttribute("role", "button");
+    this.node.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take the keys first
+    this.node.addEventListener("keydown", (event) => this.toKey(event));
+  }
+
+  place(scene) {
+    this.node.hidden = !scene.clicks || !scene.axes.length;
+    this.node.tabIndex = this.node.hidden ? -1 : 0;
+    if (this.node.hidden) return;
+    const [left, top, width, height] = scene.axes[0].box;
+    this.at ??= [left + width / 2, top + height / 2];
+    this.node.style.left = `${this.at[0] * 100}%`;
+    this.node.style.top = `${this.at[1] * scene.height}px`;
+    const found = axesAt(scene, ...this.at);
+    const where = found ? [found.x, found.y].map((value) => value.toPrecision(3)) : ["outside"];
+    const label = `${where.join(", ")}: arrow keys move, Enter clicks`;
+    if (this.node.ariaLabel !== label) this.node.ariaLabel = label;
+  }
+
+  toKey(event) {
+    const arrow = ARROWS[event.key];
+    const click = event.key === "Enter" || event.key === " ";
+    if (!arrow && !click) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (click) {
+      this.view.clicked(...this.at);
+      return;
+    }
+    const scene = this.view.model.get("scene");
+    const [, , width, height] = scene.axes[0].box;
+    const step = KEY_STEP * (event.shiftKey ? 10 : 1);
+    const [x, y] = [this.at[0] + arrow[0] * step * width, this.at[1] - arrow[1] * step * height];
+    this.at = [between(x, 0, 1), between(y, 0, 1)];
+    this.place(scene);
   }
 }
 
@@ -346,6 +452,17 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowD
 
 // ---- Coordinates: data, fractions of the axes (y up), fractions of the figure (y down) ----
 
+// The uppermost axes at a place of the figure, and the data coordinates there; null outside.
+function axesAt(scene, x, y) {
+  const index = scene.axes.findLastIndex((axes) => {
+    const [left, top, width, height] = axes.box;
+    return x >= left && x <= left + width && y >= top && y <= top + height;
+  });
+  if (index < 0) return null;
+  const [dataX, dataY] = toData(scene.axes[index], ...toAxes(scene.axes[index], x, y));
+  return { axes: index, x: dataX, y: dataY };
+}
+
 function toAxes(axes, x, y) {
   const [left, top, width, height] = axes.box;
   return [(x - left) / width, 1 - (y - top) / height];
@@ -420,11 +537,9 @@ const READ = {
   text: (r) => ({ at: r.floats(2), letters: new TextDecoder().decode(r.bytes(r.whole())) }),
 };
 
-// Returns null for a frame of another scene: the one that fits comes with the next message.
 function readFrame(view, scene) {
   const reader = new Reader(view);
-  const [number, version, answered] = [reader.whole(), reader.whole(), reader.whole()];
-  if (version !== scene.version) return null;
+  const [number, , answered] = [reader.whole(), reader.whole(), reader.whole()];
   const blocks = scene.artists.map((style) => READ[style.kind](reader, style));
   return { number, answered, blocks };
 }

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from interactive_training.live import pack
-from interactive_training.live.flow import NOBODY_AFTER, Flow
+from interactive_training.live.flow import NOBODY_AFTER
+from interactive_training.live.group import Group
 from interactive_training.live.handles import Bounds, Handle, OnDrag
 from interactive_training.live.limits import Limits
 from interactive_training.live.picture import STATIC_WIDTH, Page, Picture
@@ -37,8 +38,9 @@ class LiveFigure(anywidget.AnyWidget):
 
     Parameters: `figure` is made with ``matplotlib.figure.Figure``, not pyplot. `height` is in
     pixels; the width is the page's. `label` tells a screen reader what the picture is. `draw`, if
-    given, sets the artists and is called just before a frame is made, on any thread. `clock`
-    returns seconds. Raises TypeError for an animated artist that cannot be painted.
+    given, sets the artists and is called just before a frame is made, on any thread. Figures of one
+    `group` are sent together and share their `lock`. `clock` returns seconds. Raises TypeError for
+    an animated artist that cannot be painted.
 
         figure = Figure()
         ax = figure.add_subplot(xlim=(0, 200), ylim=(0, 2.5), xlabel="step", ylabel="loss")
@@ -59,14 +61,16 @@ class LiveFigure(anywidget.AnyWidget):
     _esm = (_HERE / "figure.js").read_text(encoding="utf-8")
     _css = (_HERE / "figure.css").read_text(encoding="utf-8")
 
-    # Written here, read by the browser. What the browser has to say comes as messages.
-    frame = traitlets.Bytes().tag(sync=True)
+    # Written here, read by the browser. What the browser has to say comes as messages, and frames
+    # go through the group.
     background = traitlets.Bytes().tag(sync=True)
     scene = traitlets.Dict().tag(sync=True)
     text = traitlets.Unicode().tag(sync=True)
     problem = traitlets.Unicode().tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
     height = traitlets.Int().tag(sync=True)
+    group = traitlets.Unicode().tag(sync=True)  # its name in the browser, and the place in it
+    place = traitlets.Int().tag(sync=True)
 
     def __init__(
         self,
@@ -75,15 +79,21 @@ class LiveFigure(anywidget.AnyWidget):
         height: int = 200,
         label: str = "loss per sample",
         draw: Callable[[], None] | None = None,
+        group: Group | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._picture = Picture(figure, height, draw)
         self.figure = figure
-        self.lock = threading.RLock()
+        self._own_group = group is None
+        self._group = group = group or Group(clock)
+        self.lock = group.lock
         self.error: Exception | None = None
-        self._flow = Flow(clock)
-        self._views = Views(clock)
-        self._limits = Limits(clock)
+        self.frame = b""  # the last one sent
+        self.sent = 0  # the number of the message it went with
+        self.due = False  # whether it may look different from that
+        self._content: tuple[int, int, bytes] | None = None  # what the page has or will have
+        self.views = Views(group.clock)
+        self._limits = Limits(group.clock)
         self._handles: list[Handle] = []
         self._answered = 0
         self._on_click: list[Callable[[int, float, float], None]] = []
@@ -92,12 +102,11 @@ class LiveFigure(anywidget.AnyWidget):
         self._failed = ""  # the kind of message that went wrong last
         self._answers = {
             "view": self._viewed,
-            "painted": self._painted,
             "gone": self._gone,
             "drag": self._dragged,
             "click": self._clicked,
         }
-        super().__init__(height=height, label=label)
+        super().__init__(height=height, label=label, group=group.model_id, place=group.join(self))
         self.on_msg(self._receive)
 
     def __repr__(self) -> str:
@@ -118,25 +127,23 @@ class LiveFigure(anywidget.AnyWidget):
         Notice: a page that is loaded again is away for some seconds.
         """
         with self.lock:
-            return max(self._views.away, self._flow.waited()) < NOBODY_AFTER
+            return max(self.views.away, self._group.flow.waited()) < NOBODY_AFTER
 
     @property
     def visible(self) -> bool:
         """True while the figure is on a screen, scrolled into sight and in the tab in front."""
         with self.lock:
-            return self.watching and self._views.visible
+            return self.watching and self.views.visible
 
     def update(self) -> None:
         """Show the artists as they are now, as soon as the browser can take a frame."""
-        with self.lock:
-            self._flow.pending = True
-            self._offer()
+        self._group.update([self])
 
     def flush(self) -> None:
         """Send the newest state at once, whatever is on the way; nothing if no page watches."""
         with self.lock:
-            if len(self._views):
-                self._send_frame()
+            self.again()
+            self._group.send_frames()
 
     def redraw(self) -> None:
         """Draw the background again, after a change to what does not move."""
@@ -179,7 +186,11 @@ class LiveFigure(anywidget.AnyWidget):
         self.update()
 
     def on_click(self, callback: Callable[[int, float, float], None]) -> None:
-        """Call ``callback(axes index, x, y)``, data coordinates, when an axes is clicked."""
+        """Call ``callback(axes index, x, y)``, data coordinates, when an axes is clicked.
+
+        From the keyboard: Tab puts a cross on the figure, arrow keys move it by a hundredth of
+        the axes (Shift: a tenth), Enter or Space clicks there.
+        """
         with self.lock:
             self._on_click.append(callback)
         self.update()
@@ -200,50 +211,66 @@ class LiveFigure(anywidget.AnyWidget):
             return
         with self.lock:
             layout = self.layout
-            self._views = Views(time.monotonic)
+            self.due, self.views = False, Views(time.monotonic)
             self._on_click.clear()
             self._on_view.clear()
             self._handles.clear()
             super().close()
             layout.close()
+            if self._own_group:
+                self._group.close()
 
-    def _offer(self) -> None:
-        """Send the newest state if there is one and the browser can take it; holds the lock."""
-        if self._flow.pending and len(self._views) and self._flow.may_send():
-            self._send_frame()
+    # What the group asks; it holds the lock.
 
-    def _send_frame(self) -> None:
-        """Send one frame, with the background and the scene if they changed; holds the lock."""
+    def again(self) -> None:
+        """Let the next message hold this figure, whether or not it looks different."""
+        self.due, self._content = True, None
+
+    def take(self, number: int) -> bytes:
+        """Return the frame for message `number`, empty if it would be the same as the last one.
+
+        The scene and the background, if they changed, are sent before it.
+        """
+        self.due = False
         parts = self._picture.parts(self._handles, bool(self._on_click))
-        header = pack.HEADER.pack(self._flow.send(), self._picture.version, self._answered)
-        if parts.scene is None:
-            self.frame = header + parts.blocks
-            return
-        with self.hold_sync():  # one message: a frame never meets another frame's scene
-            if parts.background is not None:
-                self.background = parts.background
-            self.scene = parts.scene
-            self.frame = header + parts.blocks
+        if parts.scene is not None:
+            with self.hold_sync():  # one message: a background never meets another one's scene
+                if parts.background is not None:
+                    self.background = parts.background
+                self.scene = parts.scene
+        content = (self._picture.version, self._answered, parts.blocks)
+        if content == self._content:
+            return b""
+        self._content, self.sent = content, number
+        self.frame = pack.HEADER.pack(number, *content[:2]) + parts.blocks
+        return self.frame
 
     # Messages from the browser: they come on any thread.
 
     def _receive(self, _: Any, message: dict[str, Any], __: Any) -> None:
-        """Hand a message to what it is for; show what goes wrong, since no cell would."""
+        """Hand a message to what it is for."""
         kind = message["kind"]
-        try:
+        with self.showing_errors(kind):
             self._answers[kind](message)
-            self._tell_visible()
+            self.tell_visible()
+
+    @contextmanager
+    def showing_errors(self, kind: str) -> Iterator[None]:
+        """Show what goes wrong with this kind of message, since no cell would, until it works."""
+        try:
+            yield
         except Exception as error:
             with self.lock:
                 self.error = error
                 self._failed = kind
                 self.problem = f"{type(error).__name__}: {error}"
         else:
-            if kind == self._failed:  # what failed works again
+            if kind == self._failed:
                 with self.lock:
                     self._failed = self.problem = ""
 
-    def _tell_visible(self) -> None:
+    def tell_visible(self) -> None:
+        """Call back if the figure has come on the screen or left it."""
         with self.lock:
             changed = self.visible != self._told_visible
             self._told_visible = visible = self.visible
@@ -255,21 +282,17 @@ class LiveFigure(anywidget.AnyWidget):
         """A view came, came back, or has another size or theme: show it everything."""
         page = Page(message["width"], message["density"], message["theme"])
         with self.lock:
-            self._views.heard(message["view"], message["visible"])
+            self.views.heard(message["view"], message["visible"])
             self._picture.show_on(page)
-            self._flow.start_over()
-            self._send_frame()
-
-    def _painted(self, message: dict[str, Any]) -> None:
-        with self.lock:
-            self._views.painted(message["view"], message["visible"])
-            self._flow.acknowledge(message["number"])
-            self._flow.pending = self._flow.pending or self._flow.lost
-            self._offer()
+            self._group.flow.start_over()
+            known = self.scene
+            self.flush()
+            if self.scene is known and message["scene"] != self._picture.version:
+                self.send_state(("background", "scene"))  # they were lost on their way
 
     def _gone(self, message: dict[str, Any]) -> None:
         with self.lock:
-            self._views.gone(message["view"])
+            self.views.gone(message["view"])
 
     def _dragged(self, message: dict[str, Any]) -> None:
         """Move the artist and tell its owner; the next frame answers the browser."""

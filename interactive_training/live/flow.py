@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-# At most 30 frames a second. The browser answers a frame no sooner than ACK_DELAY (figure.js)
-# after it came, which is longer than this. So an update that came too early for the rate always
-# has an answer still to come, and that answer sends it: no timer is needed on this side.
+# At most 30 frames a second; one may be ahead of its time, so that what a learner changes need not
+# wait for its turn. The browser gives its last answer no sooner than ACK_DELAY (figure.js) after
+# the last frame came, which is longer than this. So an update that came too early for the rate
+# always has an answer still to come, and that answer sends it: no timer is needed on this side.
 INTERVAL = 1 / 30
 SLOW_ROUND_TRIP = 0.066  # from here on two frames on the way are fewer than 30 a second
 SILENT_AFTER = 5.0
@@ -23,17 +24,16 @@ class Flow:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._on_the_way: dict[int, float] = {}  # number: when it was sent
-        self._last_sent = -INTERVAL
+        self._turn = 0.0  # when the next frame is due, if they keep their distance
         self._waiting_since: float | None = None
         self.number = 0
         self.painted = 0
         self.round_trip = 0.0
-        self.pending = False
 
     def may_send(self) -> bool:
         """Say whether a frame may be sent now."""
         now = self._clock()
-        if now - self._last_sent < INTERVAL or self.waited() > SILENT_AFTER:
+        if now < self._turn - INTERVAL or self.waited() > SILENT_AFTER:
             return False
         window = 3 if self.round_trip > SLOW_ROUND_TRIP else 2
         lost_before = now - max(LOST_AFTER, 4 * self.round_trip)
@@ -43,10 +43,10 @@ class Flow:
         """Note that the newest state is sent now; return the number of its frame."""
         now = self._clock()
         self.number += 1
-        self._on_the_way[self.number] = self._last_sent = now
+        self._on_the_way[self.number] = now
+        self._turn = max(self._turn, now) + INTERVAL
         if self._waiting_since is None:
             self._waiting_since = now
-        self.pending = False
         return self.number
 
     def acknowledge(self, number: int) -> None:

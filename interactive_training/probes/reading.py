@@ -1,6 +1,7 @@
 """What a race shows, in numbers: who goes where, how fast, and how near to the edge."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -70,9 +71,14 @@ def read(race: Race) -> Reading:
 
 def bottom(race: Race, path: Path) -> Curvature | None:
     """The bowl at the minimum nearest to a path's end, or at its end on an own function."""
-    at = curves.nearest(path.end, race.ground.row.minima)
-    found = curves.curvature(race.ground.function, at)
+    minima = race.ground.row.minima
+    look = at_minimum if minima else curves.curvature
+    found = look(race.ground.function, curves.nearest(path.end, minima))
     return found if found is not None and found.is_bowl else None
+
+
+# A dragged start changes none of this, so none of it is computed again.
+at_minimum = lru_cache(maxsize=16)(curves.curvature)
 
 
 def marks(reading: Reading, lane: int) -> dict[str, list[tuple[float, str]]]:
@@ -80,16 +86,21 @@ def marks(reading: Reading, lane: int) -> dict[str, list[tuple[float, str]]]:
     rule, bowl = reading.rules[lane], reading.bowl
     if rule is None or bowl is None:
         return {"lr": [], "momentum": []}
-    best = curves.best_lr(rule, bowl.values)
-    edge = curves.edge(rule, bowl.values)
-    mass = curves.best_momentum(rule, bowl.values)
-    still = curves.worst(replace(rule, momentum=0.0), bowl.values)
-    gained = curves.worst(replace(rule, momentum=mass), bowl.values) < still - 1e-3
-    useful = gained and mass > 0.08  # nearer to 0 the two marks would be one
+    best, edge, mass, useful = places(rule, bowl.values)
     return {
         "lr": [(best, f"best {short(best)}"), (edge, f"edge {short(edge)}")],
         "momentum": [(0.0, "0"), *[(mass, f"best {short(mass)}")] * useful, (1.0, "1")],
     }
+
+
+@lru_cache(maxsize=64)
+def places(rule: Rule, values: tuple[float, float]) -> tuple[float, float, float, bool]:
+    """The best and the largest learning rate, the best momentum, and whether it helps."""
+    mass = curves.best_momentum(rule, values)
+    still = curves.worst(replace(rule, momentum=0.0), values)
+    gained = curves.worst(replace(rule, momentum=mass), values) < still - 1e-3
+    useful = gained and mass > 0.08  # nearer to 0 the two marks would be one
+    return curves.best_lr(rule, values), curves.edge(rule, values), mass, useful
 
 
 def pressed(race: Race, at: Point, lane: int = 0) -> tuple[float, float] | None:
@@ -114,7 +125,7 @@ def pressed_words(race: Race, at: Point) -> str:
 
 def span(race: Race) -> tuple[float, float, bool]:
     """The learning rates worth a slider on this ground: lowest, highest, whether logarithmic."""
-    found = [curves.curvature(race.ground.function, at) for at in race.ground.row.minima]
+    found = [at_minimum(race.ground.function, at) for at in race.ground.row.minima]
     sharp = [bowl.values[1] for bowl in found if bowl is not None and bowl.is_bowl]
     if not sharp:
         return 1e-4, 10.0, True

@@ -116,6 +116,35 @@ def test_500_movements_leave_no_backlog_and_the_newest_wins(lab: OpenNotebook) -
     assert notebook.errors == []
 
 
+@pytest.mark.parametrize("width", [320, 600, 1488])
+def test_nothing_sticks_out_or_is_squeezed(lab: OpenNotebook, width: int) -> None:
+    notebook = lab(LAB)
+    notebook.page.set_viewport_size({"width": width + 432, "height": 900})
+    notebook.run()
+    notebook.wait(PAINTED, 1)
+    notebook.page.get_by_role("button", name="Goal").click()
+    notebook.wait("() => document.querySelector('.it-why').textContent.includes('valley')")
+    shot(notebook, f"bowl-12-{width}")
+    found = notebook.page.evaluate(
+        """() => {
+            const right = document.querySelector(".it-lab").getBoundingClientRect().right;
+            const nodes = [...document.querySelectorAll(".it-lab :is(button, input, select)")];
+            const boxes = nodes.map((node) => [node, node.getBoundingClientRect()]);
+            const out = boxes.filter(([, box]) => box.width && box.right > right + 1);
+            const ranges = boxes.filter(([node, box]) => node.type === "range" && box.width);
+            const words = document.querySelector(".it-sentence").getBoundingClientRect();
+            return {
+                out: out.map(([node]) => node.dataset.key ?? node.textContent),
+                slider: Math.min(...ranges.map(([, box]) => box.width)),
+                sentence: words.height,
+            };
+        }"""
+    )
+    assert found["out"] == []
+    assert found["slider"] > 80 and found["sentence"] < 64
+    assert notebook.errors == []
+
+
 def test_presenting(lab: OpenNotebook) -> None:
     notebook = lab(LAB)
     notebook.run()
@@ -124,6 +153,9 @@ def test_presenting(lab: OpenNotebook) -> None:
     page.get_by_role("button", name="presenter mode").click()
     notebook.wait("() => document.querySelectorAll('.live-figure').length === 1")
     notebook.wait("() => document.querySelector('.live-figure').clientWidth > 1100")
+    notebook.wait(
+        "() => document.querySelectorAll('.it-row-of-controls input[type=range]').length === 1"
+    )
     page.locator("[data-key=range-lr]").focus()
     for _ in range(6):
         page.keyboard.press("Shift+ArrowRight")

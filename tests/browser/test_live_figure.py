@@ -155,7 +155,7 @@ def test_a_loop_ends_on_its_last_state(
         notebook.run_code("work()")  # answers may wait until the cell has ended
     pending = "True"
     while pending == "True":
-        number, pending = notebook.run_code("print(live._flow.number, live._flow.pending)").split()
+        number, pending = notebook.run_code("print(live.sent, live.due)").split()
         wait_painted(notebook, painted=int(number))
     assert int(number) <= 60  # 1.5 s at 30 a second, and a margin
     canvas = canvas_pixels(notebook, "#FFFFFF")
@@ -248,12 +248,54 @@ def test_a_click_says_where(lab: OpenNotebook) -> None:
     assert float(result[2]) == pytest.approx(2, abs=0.1)
 
 
+def test_arrow_keys_and_enter_click(lab: OpenNotebook) -> None:
+    notebook = lab(
+        SETUP,
+        "live = LiveFigure(loss_figure())\nclicks = []\n"
+        "live.on_click(lambda *c: clicks.append(c))\nlive",
+    )
+    notebook.run()
+    wait_painted(notebook)
+    cursor = notebook.page.locator(".live-figure-cursor")
+    assert cursor.get_attribute("role") == "button"
+    cursor.focus()
+    for key in ("ArrowRight", "Shift+ArrowRight", "ArrowUp", "Enter"):
+        notebook.page.keyboard.press(key)
+    wait = (
+        "import time\nend = time.monotonic() + 10\n"
+        "while not clicks and time.monotonic() < end: time.sleep(0.01)\n"
+    )
+    axes, x, y = notebook.run_code(
+        f"{wait}ax = live.figure.axes[0]\n"
+        "at = ax.transAxes.inverted().transform(ax.transData.transform(clicks[0][1:]))\n"
+        "print(clicks[0][0], *at)"
+    ).split()
+    assert axes == "0"
+    assert (float(x), float(y)) == pytest.approx((0.61, 0.51), abs=0.002)
+
+
+def test_a_first_picture_that_was_lost_comes_by_itself(lab: OpenNotebook) -> None:
+    notebook = lab(
+        SETUP,
+        "live = LiveFigure(loss_figure())\n"
+        "real, lost = live.send_state, []\n"
+        "def lossy(key=None):\n"
+        "    if len(lost) < 1 and key and 'scene' in key: lost.append(key)\n"
+        "    else: real(key)\n"
+        "live.send_state = lossy\n"
+        "live",
+    )
+    notebook.run()
+    wait_painted(notebook)
+    assert notebook.run_code("print(len(lost), live._picture._layout)").split() == ["1", "1"]
+
+
 def test_after_a_reload_the_page_shows_the_state_again(lab: OpenNotebook) -> None:
     notebook = lab(SETUP, "live = LiveFigure(loss_figure())\nlive")
     notebook.run()
     wait_painted(notebook)
     notebook.run_code("live.figure.axes[0].lines[0].set_data([0, 300], [5, 5]); live.update()")
-    number = int(notebook.run_code("live.flush(); print(live._flow.number)"))
+    number = int(notebook.run_code("live.flush(); print(live.sent)"))
     wait_painted(notebook, painted=number)
     before = canvas_pixels(notebook, "#FFFFFF")
     notebook.reload()

@@ -171,6 +171,9 @@ def test_every_surface_is_lowest_at_its_minima_and_comes_down_from_its_start(nam
     assert found.leaves(row.box) is None
     assert found.heights[-1] < found.heights[0]
     assert row.notice and row.formula
+    if ground.is_quadratic:
+        steep = Race.on(Ground.named(name, condition=1000, angle=20)).run()[0]
+        assert steep.leaves(row.box) is None and steep.heights[-1] < steep.heights[0]
     assert Run(name, Recipe(lr=row.lr)).task.is_named
 
 
@@ -194,6 +197,16 @@ def test_a_function_that_fails_or_dawdles_on_the_way() -> None:
     found = path(fails, START, Recipe(lr=0.1), 30)
     assert found.stopped == "step 5 raised ValueError: below 1"
     assert len(found.points) == len(found.heights) == 5
+
+    asked = []
+
+    def once(w):
+        asked.append(w)
+        return (w**2).sum() if len(asked) == 1 else w[2]
+
+    found = path(once, START, Recipe(lr=0.1), 30)
+    assert found.stopped.startswith("step 0 raised IndexError") and found.taken == 0
+    assert np.isnan(found.heights).all()
 
     def dawdles(w):
         time.sleep(0.01)

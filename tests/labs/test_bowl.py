@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import runpy
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -163,6 +165,14 @@ def test_a_race_of_three_and_its_sources(make: Make) -> None:
         lab.change("third", lr=0.1)
 
 
+def test_a_racer_beside_one_that_diverges_stays_on_the_picture(make: Make) -> None:
+    lab = make(recipe=Recipe(lr=0.43))
+    lab.add()
+    assert lab.race.racers[1].recipe.lr == pytest.approx(0.2)
+    assert lab.reading.leaves[0] is not None and lab.reading.leaves[1] is None
+    assert lab.reading.heights[1][-1] < 1e-3
+
+
 def test_gradients_a_thousand_times_as_large(make: Make) -> None:
     lab = make(recipe=Recipe(lr=0.001))
     lab.add(Recipe(optimizer="Adam", lr=0.1))
@@ -314,6 +324,20 @@ def test_a_network_slice_and_one_of_your_own(make: Make, monkeypatch: pytest.Mon
     own = make(slice_through(run, ("0.weight", 0), ("0.weight", 1)))
     assert own.paths[0].heights[-1] < own.paths[0].heights[0]
     assert own.head.state["controls"][0]["value"] == "slice"
+    assert own.source().startswith("# A network of yours is too much for a script.")
+
+
+def test_the_script_of_the_network_slice_stands_alone(make: Make, tmp_path: Path) -> None:
+    lab = make("network slice", steps=5)
+    for scale in (1.0, 2.0):
+        lab.change(scale=scale)
+        assert "..." not in lab.source()
+        script = tmp_path / "slice.py"
+        script.write_text(f"import torch; torch.set_num_threads({torch.get_num_threads()})\n")
+        script.write_text(script.read_text() + lab.source())
+        found = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+        printed = [float(line.split()[-1]) for line in found.stdout.splitlines()]
+        assert printed == pytest.approx(lab.paths[0].heights[:-1] * scale, rel=1e-12)
 
 
 def test_clipping_is_drawn_as_arrows(make: Make) -> None:
@@ -402,10 +426,12 @@ def test_presenting_shows_the_surface_alone(make: Make) -> None:
     hear(lab, "present", value=True)
     assert lab.views is not usual and usual.surface.comm is None
     assert len(lab.root.children[0].children[1].children) == 1
+    assert [control["name"] for control in lab.controls.state["controls"]] == ["lr"]
     lab.change(lr=0.26)
     assert len(lab.views.drawings.surface.tips["you"].get_segments()) == 2
     hear(lab, "present", value=False)
     assert len(lab.root.children[0].children[1].children) == 2
+    assert len(lab.controls.state["controls"]) == 3
     assert widgets() == before
 
 

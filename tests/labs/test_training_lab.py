@@ -484,23 +484,27 @@ def test_every_task_has_its_picture(make: Labs, name: str) -> None:
 def test_the_picture_converges_though_frames_are_lost(make: Labs, every: int) -> None:
     lab = make("digits", until=90)
     looked_at(lab)
-    painted = dict.fromkeys(lab.panels.figures, 0)  # the number of the newest frame on the page
-    frames = 0
+    group, figures = lab.panels.group, lab.panels.figures
+    had = [0] * len(figures)  # the newest message of which each figure's frame came
+    came = frames = 0
 
     def answer() -> bool:
         """Paint what has come, every n-th being lost, and say so again, as a page at rest does."""
-        nonlocal frames
-        for live in painted:
-            number = live._flow.number
-            if number != painted[live]:
-                frames += 1
-                if frames % every:
-                    painted[live] = number
-            message = {"kind": "painted", "view": "page", "number": painted[live], "visible": True}
-            live._receive(live, message, None)
-        return all(painted[live] == live._flow.number for live in painted)
+        nonlocal came, frames
+        number = group.flow.number
+        if number != frames:
+            frames = number
+            if number % every:
+                came = number
+                had[:] = [
+                    number if live.sent == number else old
+                    for live, old in zip(figures, had, strict=True)
+                ]
+        views = [[place, "page", True] for place in range(len(figures))]
+        group._receive(group, {"number": came, "had": had, "views": views}, None)
+        return had == [live.sent for live in figures]
 
     until(lambda: answer() and lab.run.index == 90 and not lab.session.playing)
-    until(lambda: answer() and not any(live._flow.pending for live in painted))
+    until(lambda: answer() and not any(live.due for live in figures))
     assert frames > 3 * every
     assert lab.panels.pictures.loss.you.get_xdata()[-1] == 89

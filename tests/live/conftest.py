@@ -38,8 +38,12 @@ class FakeComm:
 
     def send(self, data: dict[str, Any], buffers: list[Any] | None = None) -> None:
         state = dict(data.get("state", {}))
-        for path, buffer in zip(data.get("buffer_paths", []), buffers or [], strict=True):
-            state[path[0]] = bytes(buffer)
+        if data["method"] == "custom":  # of a group
+            frames = dict(zip(data["content"]["places"], buffers or [], strict=True))
+            state = {"frame": frames[0]} if list(frames) == [0] else {"frames": frames}
+        else:
+            for path, buffer in zip(data.get("buffer_paths", []), buffers or [], strict=True):
+                state[path[0]] = bytes(buffer)
         self.sent.append(state)
 
     def on_msg(self, callback: Any) -> None:
@@ -60,16 +64,18 @@ class Page:
         self.live = live
         self.name = name
         self.comm: FakeComm = live.comm
+        self.group: FakeComm = live._group.comm
+        self.group.sent = self.comm.sent  # as on a page, one after the other
         self.comm.sent.clear()
 
     def hello(self, **changed: Any) -> None:
-        page = {"width": 516, "density": 1, "theme": "light", "visible": True, **changed}
+        page = {"width": 516, "density": 1, "theme": "light", "visible": True}
+        page |= {"scene": self.live.scene.get("version", 0), **changed}
         self.comm.receive({"kind": "view", "view": self.name, **page})
 
     def paint(self, number: int | None = None, visible: bool = True) -> None:
-        number = self.live._flow.number if number is None else number
-        message = {"kind": "painted", "view": self.name, "number": number, "visible": visible}
-        self.comm.receive(message)
+        number = self.live._group.flow.number if number is None else number
+        self.group.receive({"number": number, "had": [number], "views": [[0, self.name, visible]]})
 
     def tell(self, kind: str, **content: Any) -> None:
         self.comm.receive({"kind": kind, "view": self.name, **content})
