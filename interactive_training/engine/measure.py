@@ -106,8 +106,9 @@ def broken(run: "Run", recipe: Recipe) -> bool:
 def tick(run: "Run", recipe: Recipe) -> None:
     """Count what a schedule has just counted, whichever of the three it goes by."""
     ticks = run.ticks
-    ticks["batch"] += run.scaler is None or not run.skipped
-    if run.feed.epoch_ends:
+    if run.scaler is None or not run.skipped:
+        ticks["batch"] += 1
+    if run.feed.end == run.feed.rows:
         ticks["epoch"] += 1
     if run.validated:
         ticks["validation"] += 1

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from interactive_training.engine.recipe import Recipe
     from interactive_training.engine.run import Run
 
-SPACING = 50  # steps between two kept states
+SPACING = 100  # steps between two kept states
 CAPACITY = 64
 BYTES = 256 * 2**20  # of kept states, whatever the capacity
 
