@@ -6,7 +6,12 @@ no answers. The notebook's kernel belongs to the learner, who can change anythin
 marks depend on a check, run the notebook anew in a container, as nbgrader and otter do.
 """
 
-from interactive_training.exercises.bowls import check_best_rate, check_descend, check_roll
+from interactive_training.exercises.bowls import (
+    check_best_rate,
+    check_descend,
+    check_edge,
+    check_roll,
+)
 from interactive_training.exercises.facts import fact
 from interactive_training.exercises.graphs import (
     check_accumulate,
@@ -21,6 +26,7 @@ __all__ = [
     "check_accumulate",
     "check_best_rate",
     "check_descend",
+    "check_edge",
     "check_graph_size",
     "check_mean_loss",
     "check_roll",

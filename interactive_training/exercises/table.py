@@ -11,6 +11,7 @@ EXERCISES: Mapping[str, Exercise] = {
         loops.TRAIN_STEP,
         loops.TRAIN_LOOP,
         bowls.DESCEND,
+        bowls.EDGE,
         bowls.BEST_RATE,
         bowls.ROLL,
         graphs.ACCUMULATE,

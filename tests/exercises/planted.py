@@ -220,6 +220,46 @@ def descend_height(start, hessian, lr, steps):
     return (w @ hessian @ w / 2).item()
 
 
+# edge ---------------------------------------------------------------------------------------------
+
+
+def edge_of_the_steepest(hessian):
+    return 2 / torch.linalg.eigvalsh(hessian).max()
+
+
+def edge_by_halving(hessian):
+    low, high = 0.0, 100.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        factors = 1 - middle * torch.linalg.eigvalsh(hessian)
+        low, high = (middle, high) if factors.abs().max() < 1 else (low, middle)
+    return low
+
+
+def edge_one_over(hessian):
+    return 1 / torch.linalg.eigvalsh(hessian).max()
+
+
+def edge_of_the_flattest(hessian):
+    return 2 / torch.linalg.eigvalsh(hessian).min()
+
+
+def edge_of_the_diagonal(hessian):
+    return 2 / hessian.diagonal().max()
+
+
+def edge_of_the_trace(hessian):
+    return 2 / hessian.trace()
+
+
+def edge_of_the_one_bowl(hessian):
+    return 0.25
+
+
+def edge_nearly(hessian):
+    return 1.98 / torch.linalg.eigvalsh(hessian).max()
+
+
 # best_rate ----------------------------------------------------------------------------------------
 
 
@@ -598,6 +638,18 @@ PLANTED = {
             descend_straight: "steps=2",
             descend_axes_only: "so many times",
             descend_height: "2 numbers are returned",
+        },
+    ),
+    "edge": (
+        [edge_of_the_steepest, edge_by_halving],
+        {
+            edge_one_over: "above the edge",
+            edge_of_the_flattest: "below the edge",
+            edge_of_the_diagonal: "below the edge",
+            edge_of_the_trace: "above the edge",
+            edge_of_the_one_bowl: "hessian",
+            edge_nearly: "above the edge",
+            rate_of_both_ends: "above the edge",
         },
     ),
     "best_rate": (
