@@ -19,11 +19,13 @@ from interactive_training.exercises.graphs import (
     check_mean_loss,
 )
 from interactive_training.exercises.loops import check_train_loop, check_train_step
+from interactive_training.exercises.optimizers import check_adam_step
 from interactive_training.exercises.result import Result
 
 __all__ = [
     "Result",
     "check_accumulate",
+    "check_adam_step",
     "check_best_rate",
     "check_descend",
     "check_edge",

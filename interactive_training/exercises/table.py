@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from interactive_training.exercises import bowls, graphs, loops
+from interactive_training.exercises import bowls, graphs, loops, optimizers
 from interactive_training.exercises.exercise import Exercise
 
 EXERCISES: Mapping[str, Exercise] = {
@@ -17,5 +17,6 @@ EXERCISES: Mapping[str, Exercise] = {
         graphs.ACCUMULATE,
         graphs.GRAPH_SIZE,
         graphs.MEAN_LOSS,
+        optimizers.ADAM_STEP,
     )
 }
