@@ -8,6 +8,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+import torch  # noqa: F401  before it has a stand-in for its part
+
 COMPILER = "torch._dynamo"
 
 
