@@ -98,17 +98,17 @@ class Kernel:
 
 
 @contextmanager
-def kernel(*, watched: bool = False) -> Iterator[Kernel]:
+def kernel(*, watched: type[Page] | None = None) -> Iterator[Kernel]:
     """A fresh kernel, ended afterwards."""
     from jupyter_client.manager import start_new_kernel
 
     manager, client = start_new_kernel()
     page = None
-    if watched:
+    if watched is not None:
         eyes = manager.blocking_client()
         eyes.start_channels()
         eyes.wait_for_ready(timeout=60)
-        page = Page(eyes)
+        page = watched(eyes)
         page.start()
     made = Kernel(manager, client, page)
     made.ask("0", f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})")
@@ -130,7 +130,7 @@ def row(what: str, measured: float, form: str, target: str) -> None:
 
 def watched() -> None:
     """Steps kept while a page looks on, and what a paused lab sends."""
-    with kernel(watched=True) as made:
+    with kernel(watched=Page) as made:
         assert made.page is not None
         made.ask("0", "import live_lab; lab = live_lab.shown(); bare = live_lab.Bare()")
         rounds = []

@@ -20,7 +20,8 @@ INSTALLED = tuple(sysconfig.get_path(kind) for kind in ("purelib", "platlib", "s
 class Definitions:
     """What a script has to define before its first line: imports, constants, classes, functions.
 
-    `imports` holds an import line for every name that needs one.
+    `imports` holds an import line for every name that needs one; `lost` names what is neither
+    kept as source nor short enough to print.
     """
 
     def __init__(self) -> None:
@@ -28,6 +29,7 @@ class Definitions:
         self.constants: list[str] = []
         self.texts: list[str] = []
         self.complete = True  # whether the source of everything was found
+        self.lost: list[str] = []
         self._seen: set[str] = set()
 
     def add(self, thing: Any, name: str = "") -> None:
@@ -40,7 +42,8 @@ class Definitions:
                 self._add_named(needed, surroundings[needed])
         if text is None:
             self.complete = False
-            text = f"{name or thing.__name__} = ...  # yours; its source is not kept"
+            self.lost.append(name or thing.__name__)
+            text = f"{self.lost[-1]} = ...  # yours; its source is not kept"
         self.texts.append(text)
 
     def _add_named(self, name: str, value: Any) -> None:
@@ -52,9 +55,11 @@ class Definitions:
             self.add(value)
         elif callable(value) and hasattr(value, "__name__"):
             self.imports[name] = member_line(value, name)
+        elif is_plain(value):
+            self.constants.append(f"{name} = {value!r}")
         else:
-            said = repr(value) if is_plain(value) else "...  # yours; too much to print"
-            self.constants.append(f"{name} = {said}")
+            self.lost.append(name)
+            self.constants.append(f"{name} = ...  # yours; too much to print")
 
     @property
     def packages(self) -> set[str]:

@@ -6,7 +6,12 @@ no answers. The notebook's kernel belongs to the learner, who can change anythin
 marks depend on a check, run the notebook anew in a container, as nbgrader and otter do.
 """
 
-from interactive_training.exercises.bowls import check_best_rate, check_descend, check_roll
+from interactive_training.exercises.bowls import (
+    check_best_rate,
+    check_descend,
+    check_edge,
+    check_roll,
+)
 from interactive_training.exercises.facts import fact
 from interactive_training.exercises.graphs import (
     check_accumulate,
@@ -14,13 +19,16 @@ from interactive_training.exercises.graphs import (
     check_mean_loss,
 )
 from interactive_training.exercises.loops import check_train_loop, check_train_step
+from interactive_training.exercises.optimizers import check_adam_step
 from interactive_training.exercises.result import Result
 
 __all__ = [
     "Result",
     "check_accumulate",
+    "check_adam_step",
     "check_best_rate",
     "check_descend",
+    "check_edge",
     "check_graph_size",
     "check_mean_loss",
     "check_roll",

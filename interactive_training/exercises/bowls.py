@@ -1,4 +1,4 @@
-"""Exercises on a bowl, L(w) = w . H w / 2: going down, the best rate, and a rolling ball.
+"""Exercises on a bowl, L(w) = w . H w / 2: going down, two rates, and a rolling ball.
 
 The judge walks with the package's own `train`; what a rate does to the slowest direction follows
 from the curvatures.
@@ -137,7 +137,7 @@ def check_roll(solution: Any, student: str | None = None) -> Result:
     return check(ROLL, solution, student)
 
 
-# The best rate ------------------------------------------------------------------------------------
+# The edge and the best rate -----------------------------------------------------------------------
 
 
 def bowl_case(draw: random.Random, at: int) -> Case:
@@ -156,28 +156,56 @@ def observe_rate(solution: Solution, case: Case) -> Any:
     return plain(returned.item() if isinstance(returned, Tensor) else returned)
 
 
+def slowest(case: Case, rate: float) -> float:
+    """By what a step multiplies the distance along the direction that shrinks least."""
+    return float((1 - rate * torch.linalg.eigvalsh(matrix(case))).abs().max())
+
+
+def judge_edge(case: Case, seen: Any) -> None:
+    """Look what happens a hair below the rate, and a hair above it."""
+    rate = number(seen, "the edge")
+    if not rate > 0:
+        raise Failed("a rate is larger than 0", f"it is {rate:.4g}")
+    if slowest(case, rate * 0.999) >= 1:
+        raise Failed(
+            "a hair below the edge every direction shrinks",
+            f"0.1 % below {rate:.4g} one does not",
+        )
+    if slowest(case, rate * 1.001) <= 1:
+        raise Failed(
+            "a hair above the edge one direction grows",
+            f"0.1 % above {rate:.4g} all still shrink",
+        )
+
+
+EDGE = Exercise("edge", bowl_case, bowl_words, observe_rate, judge_edge)
+
+
+def check_edge(solution: Any, student: str | None = None) -> Result:
+    """Check `edge(hessian)`: the rate below which gradient descent on w . H w / 2 comes down.
+
+    `hessian` is a float64 tensor of shape (n, n) with n from 2 to 4; a Python number or a tensor
+    of one number comes back. `student` chooses the random inputs, by default the account's name.
+    """
+    return check(EDGE, solution, student)
+
+
 def judge_rate(case: Case, seen: Any) -> None:
     """Look what the rate does to the slowest direction, and whether a neighbour does better."""
     rate = number(seen, "the rate")
-    curvatures = torch.linalg.eigvalsh(matrix(case))
-
-    def slowest(rate: float) -> float:
-        """By what a step multiplies the distance along the direction that shrinks least."""
-        return float((1 - rate * curvatures).abs().max())
-
     if not rate > 0:
         raise Failed("a rate is larger than 0", f"it is {rate:.4g}")
-    if not slowest(rate) < 1:
+    if not slowest(case, rate) < 1:
         raise Failed(
             "with this rate every direction shrinks",
-            f"with {rate:.4g} one is multiplied by {slowest(rate):.4g} a step",
+            f"with {rate:.4g} one is multiplied by {slowest(case, rate):.4g} a step",
         )
-    better = min((slowest(rate * share), share) for share in (0.9, 0.99, 1.01, 1.1))
-    if better[0] < slowest(rate):
+    better = min((slowest(case, rate * share), share) for share in (0.9, 0.99, 1.01, 1.1))
+    if better[0] < slowest(case, rate):
         side = "smaller" if better[1] < 1 else "larger"
         raise Failed(
             "no other rate shrinks the slowest direction faster",
-            f"with {rate:.4g} it is multiplied by {slowest(rate):.4g} a step; a {side} rate "
+            f"with {rate:.4g} it is multiplied by {slowest(case, rate):.4g} a step; a {side} rate "
             "does better",
         )
 

@@ -19,7 +19,6 @@ from interactive_training.exercises.result import Result
 
 SERVER = Path(__file__).with_name("server.py")
 IDLE = 120.0  # seconds without a check after which the judge's process ends
-CANNOT_TRAVEL = "...  # yours"  # how Definitions writes what has no source
 
 
 class Judge:
@@ -100,17 +99,17 @@ def check(exercise: Exercise, solution: Any, student: str | None = None) -> Resu
     """
     name = exercise.name
     if not isinstance(solution, FunctionType):
-        given = type(solution).__name__
+        blank = "nothing yet, only the three dots"
+        given = blank if solution is ... else f"a value of type {type(solution).__name__}"
         return Result(name, failed=f"{name} is a function, given without brackets", saw=given)
     code = Definitions()
     function = solution.__name__ if solution.__name__.isidentifier() else name  # a lambda has none
     code.add(solution, function)
-    if lost := [text for text in (*code.constants, *code.texts) if CANNOT_TRAVEL in text]:
-        lacking = lost[0].partition(" =")[0]
+    if code.lost:
         return Result(
             name,
             failed=f"{name} runs in a process of its own, with nothing but its code",
-            saw=f"the code of {lacking} cannot be sent; make it inside the function",
+            saw=f"the code of {code.lost[0]} cannot be sent; make it inside the function",
         )
     request = {
         "exercise": name,

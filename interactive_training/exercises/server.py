@@ -27,8 +27,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # which ends the child too
     sys.path.append(sys.argv[1])
     import torch
-    import torch._dynamo  # the first optimizer would import it, in every child
 
+    from interactive_training.engine.lean import without_compiler
+
+    without_compiler()
     import interactive_training.exercises.table  # noqa: F401  before the fork, not after it
 
     torch.set_num_threads(1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from interactive_training.exercises import bowls, graphs, loops
+from interactive_training.exercises import bowls, graphs, loops, optimizers
 from interactive_training.exercises.exercise import Exercise
 
 EXERCISES: Mapping[str, Exercise] = {
@@ -11,10 +11,12 @@ EXERCISES: Mapping[str, Exercise] = {
         loops.TRAIN_STEP,
         loops.TRAIN_LOOP,
         bowls.DESCEND,
+        bowls.EDGE,
         bowls.BEST_RATE,
         bowls.ROLL,
         graphs.ACCUMULATE,
         graphs.GRAPH_SIZE,
         graphs.MEAN_LOSS,
+        optimizers.ADAM_STEP,
     )
 }

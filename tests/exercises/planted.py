@@ -220,6 +220,46 @@ def descend_height(start, hessian, lr, steps):
     return (w @ hessian @ w / 2).item()
 
 
+# edge ---------------------------------------------------------------------------------------------
+
+
+def edge_of_the_steepest(hessian):
+    return 2 / torch.linalg.eigvalsh(hessian).max()
+
+
+def edge_by_halving(hessian):
+    low, high = 0.0, 100.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        factors = 1 - middle * torch.linalg.eigvalsh(hessian)
+        low, high = (middle, high) if factors.abs().max() < 1 else (low, middle)
+    return low
+
+
+def edge_one_over(hessian):
+    return 1 / torch.linalg.eigvalsh(hessian).max()
+
+
+def edge_of_the_flattest(hessian):
+    return 2 / torch.linalg.eigvalsh(hessian).min()
+
+
+def edge_of_the_diagonal(hessian):
+    return 2 / hessian.diagonal().max()
+
+
+def edge_of_the_trace(hessian):
+    return 2 / hessian.trace()
+
+
+def edge_of_the_one_bowl(hessian):
+    return 0.25
+
+
+def edge_nearly(hessian):
+    return 1.98 / torch.linalg.eigvalsh(hessian).max()
+
+
 # best_rate ----------------------------------------------------------------------------------------
 
 
@@ -560,6 +600,59 @@ def mean_while_training(model, loss_fn, batches):
     return sum(step_usual(model, optimizer, nn.MSELoss(), x, y) for x, y in batches) / len(batches)
 
 
+# adam_step ----------------------------------------------------------------------------------------
+
+
+def adam_usual(gradient, m, v, t, lr, beta1, beta2, eps):
+    m = beta1 * m + (1 - beta1) * gradient
+    v = beta2 * v + (1 - beta2) * gradient**2
+    return -lr * m / (1 - beta1**t) / ((v / (1 - beta2**t)) ** 0.5 + eps), m, v
+
+
+def adam_corrected_rate(gradient, m, v, t, lr, beta1, beta2, eps):
+    m += (1 - beta1) * (gradient - m)
+    v += (1 - beta2) * (gradient * gradient - v)
+    root = (1 - beta2**t) ** 0.5
+    return -lr * root / (1 - beta1**t) * m / (v**0.5 + eps * root), m, v
+
+
+def adam_uncorrected(gradient, m, v, t, lr, beta1, beta2, eps):
+    m = beta1 * m + (1 - beta1) * gradient
+    v = beta2 * v + (1 - beta2) * gradient**2
+    return -lr * m / (v**0.5 + eps), m, v
+
+
+def adam_eps_inside(gradient, m, v, t, lr, beta1, beta2, eps):
+    m = beta1 * m + (1 - beta1) * gradient
+    v = beta2 * v + (1 - beta2) * gradient**2
+    return -lr * m / (1 - beta1**t) / (v / (1 - beta2**t) + eps) ** 0.5, m, v
+
+
+def adam_uphill(gradient, m, v, t, lr, beta1, beta2, eps):
+    step, m, v = adam_usual(gradient, m, v, t, lr, beta1, beta2, eps)
+    return -step, m, v
+
+
+def adam_no_root(gradient, m, v, t, lr, beta1, beta2, eps):
+    m = beta1 * m + (1 - beta1) * gradient
+    v = beta2 * v + (1 - beta2) * gradient**2
+    return -lr * m / (1 - beta1**t) / (v / (1 - beta2**t) + eps), m, v
+
+
+def adam_forgets(gradient, m, v, t, lr, beta1, beta2, eps):
+    return *adam_usual(gradient, m, v, t, lr, beta1, beta2, eps)[:1], m, v
+
+
+def adam_keeps_corrected(gradient, m, v, t, lr, beta1, beta2, eps):
+    m = (beta1 * m + (1 - beta1) * gradient) / (1 - beta1**t)
+    v = (beta2 * v + (1 - beta2) * gradient**2) / (1 - beta2**t)
+    return -lr * m / (v**0.5 + eps), m, v
+
+
+def adam_only_the_step(gradient, m, v, t, lr, beta1, beta2, eps):
+    return adam_usual(gradient, m, v, t, lr, beta1, beta2, eps)[0]
+
+
 OTHERWISE = "they moved another way"
 MOVES = "no weight moved"
 # The exercise's right solutions, and each wrong one with a part of what is said about it.
@@ -598,6 +691,18 @@ PLANTED = {
             descend_straight: "steps=2",
             descend_axes_only: "so many times",
             descend_height: "2 numbers are returned",
+        },
+    ),
+    "edge": (
+        [edge_of_the_steepest, edge_by_halving],
+        {
+            edge_one_over: "above the edge",
+            edge_of_the_flattest: "below the edge",
+            edge_of_the_diagonal: "below the edge",
+            edge_of_the_trace: "above the edge",
+            edge_of_the_one_bowl: "hessian",
+            edge_nearly: "above the edge",
+            rate_of_both_ends: "above the edge",
         },
     ),
     "best_rate": (
@@ -657,6 +762,18 @@ PLANTED = {
             mean_detached_too_late: "does not grow",
             mean_as_a_tensor: "it returned a tensor (one number)",
             mean_while_training: "is returned",
+        },
+    ),
+    "adam_step": (
+        [adam_usual, adam_corrected_rate],
+        {
+            adam_uncorrected: "step 1 is",
+            adam_eps_inside: "torch.optim.Adam",
+            adam_uphill: "step 1 is",
+            adam_no_root: "torch.optim.Adam",
+            adam_forgets: "torch.optim.Adam",
+            adam_keeps_corrected: "step 2 is",
+            adam_only_the_step: "it raised TypeError",
         },
     ),
 }
