@@ -431,10 +431,7 @@ function question(el, send, model) {
   const ask = make("p");
   const answers = make("div", { class: "it-answers" });
   const sketch = sketchPad((points) => send({ verb: "draw", value: points }));
-  const skip = () => send({ verb: "answer", value: -1 });
-  const tools = make("div", { class: "it-sketch-tools" },
-    button("Done", sketch.done, { "data-key": "draw-done" }), button("Clear", sketch.clear, { "data-key": "draw-clear" }),
-    button("Skip", skip, { class: "it-plain", "data-key": "answer-skip" }));
+  const tools = make("div", { class: "it-ask-tools" });
   const bars = make("div", { class: "it-bars" });
   const problem = make("div", { class: "it-failed", role: "alert" });
   const box = make("div", { class: "it-ask", role: "group", "aria-label": "a question before you run", hidden: true },
@@ -450,17 +447,20 @@ function question(el, send, model) {
     onkeydown: (event) => { event.stopPropagation(); if (event.key === "Enter") counted(); },
     onchange: counted,
   });
-  const drawAnswers = rebuilder(answers, (state) => [
-    ...(state.mode === "ask"
-      ? state.answers.map((words, i) => make("span", { class: "it-answer" },
-        button(words, () => send({ verb: "answer", value: i }), { "data-key": `answer-${i}` }), counting ? hands(words, i) : null))
-      : [make("span", { class: "it-guess" }, state.guess === null ? "Skipped." : `your guess: ${state.answers[state.guess]}`),
-        ...(counting ? state.answers.map((words, i) => make("label", { class: "it-answer" }, words, hands(words, i))) : [])]),
-    state.mode === "ask"
-      ? button("Skip", skip, { class: "it-plain", "data-key": "answer-skip" })
-      : button(state.guess === null ? "Answer" : "Change", () => send({ verb: "again" }), { class: "it-plain", "data-key": "answer-again" }),
-    button("Hands", count, { class: "it-plain it-muted", "data-key": "hands", "aria-pressed": String(counting), title: "Type in the counts of a show of hands" }),
-  ], (state) => {
+  const drawTools = rebuilder(tools, (state) => {
+    const drawing = state.draw ? [button("Done", sketch.done, { "data-key": "draw-done" }), button("Clear", sketch.clear, { "data-key": "draw-clear" })] : [];
+    const again = button(state.guess === null ? "Answer" : "Change", () => send({ verb: "again" }), { "data-key": "answer-again" });
+    const asked = [...drawing, button("Skip", () => send({ verb: "answer", value: -1 }), { class: "it-plain", "data-key": "answer-skip" })];
+    const hands = button("Hands", count, { class: "it-plain", "data-key": "hands", "aria-pressed": String(counting), title: "Type in the counts of a show of hands" });
+    return [...(state.mode === "ask" ? asked : [again]), ...(state.draw ? [] : [hands])];
+  }, () => {});
+  const drawAnswers = rebuilder(answers, (state) => {
+    if (state.mode === "ask")
+      return state.answers.map((words, i) => make("span", { class: "it-answer" },
+        button(words, () => send({ verb: "answer", value: i }), { "data-key": `answer-${i}` }), counting ? hands(words, i) : null));
+    return [make("span", { class: "it-guess" }, state.guess === null ? "Skipped." : `your guess: ${state.answers[state.guess]}`),
+      ...(counting ? state.answers.map((words, i) => make("label", { class: "it-answer" }, words, hands(words, i))) : [])];
+  }, (state) => {
     state.answers.forEach((words, i) => {
       const one = answers.querySelector(`[data-key="answer-${i}"]`);
       one?.classList.toggle("it-last-time", i === state.before);
@@ -477,8 +477,8 @@ function question(el, send, model) {
       make("span", {}, words),
       state.hands.length ? make("span", { class: "it-bar-track" }, bar) : null,
       state.hands.length ? make("span", { class: "it-count" }, String(state.hands[i])) : null,
-      make("span", { class: "it-guess" }, i === state.guess ? "your guess" : ""),
-      make("span", {}, i === state.truth ? "what happened" : ""));
+      make("span", {}, make("span", { class: "it-guess" }, i === state.guess ? "your guess " : ""),
+        i === state.truth ? "what happened" : ""));
   }), () => {});
   function draw(state) {
     now = state;
@@ -488,15 +488,16 @@ function question(el, send, model) {
     const drawing = state.mode === "ask" && state.draw;
     el.classList.toggle("it-over", Boolean(state.place));
     box.classList.toggle("it-drawing", drawing);
-    box.classList.toggle("it-large", Boolean(state.place?.large));
     el.style.cssText = state.place ? placed(state.place) : "";
     ask.replaceChildren(...state.text.split("`").map((piece, i) => (i % 2 ? make("code", {}, piece) : piece)));
     ask.hidden = state.mode === "bars" && state.quiet;
     answers.hidden = drawing || state.mode === "bars";
-    sketch.node.hidden = tools.hidden = !drawing;
+    sketch.node.hidden = !drawing;
+    tools.hidden = state.mode === "bars";
     bars.hidden = state.mode !== "bars";
     bars.classList.toggle("it-counted", state.hands.length > 0);
     if (drawing) sketch.draw(state);
+    drawTools([state.mode, state.draw, state.guess === null, counting], state);
     drawAnswers([state.mode, state.answers, state.guess, counting], state);
     drawBars([state.answers, state.guess, state.hands, state.truth], state);
     setText(problem, state.problem);

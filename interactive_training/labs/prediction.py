@@ -37,8 +37,7 @@ class Prediction:
         self._asking = Asking(question)
         self._part = Part("question", self._receive, self._fail)
         self.root = ipywidgets.Box([self._part])
-        for name in ("it-lab", "it-alone"):
-            self.root.add_class(name)
+        self.root.add_class("it-alone")
         cells.take_over(self)
         self._show()
 
@@ -56,7 +55,8 @@ class Prediction:
     def reveal(self, answer: str | int) -> "Prediction":
         """Show which answer came true, by its words or its place from 0, and return this again.
 
-        Raises PredictionError for what is no answer.
+        Nothing shows before the question is answered or skipped, so that all cells may run at
+        once. Raises PredictionError for what is no answer.
         """
         self._asking.reply = self._asking.reply.turned_out(answer)
         self._show()
@@ -74,7 +74,7 @@ class Prediction:
         words = f"{reply.question.text} ({' / '.join(reply.question.answers)})"
         if reply.given:
             words += f" your guess: {reply.words}."
-        if reply.truth is not None:
+        if reply.truth is not None and not self._open:
             words += f" What happened: {reply.question.answers[reply.truth]}."
         return words
 
@@ -83,16 +83,21 @@ class Prediction:
         data, metadata = found if isinstance(found, tuple) else (found, {})
         return {**data, "text/plain": repr(self)}, metadata
 
+    @property
+    def _open(self) -> bool:
+        """Whether the question still waits for an answer."""
+        return not self._asking.reply.given and not self._asking.reply.skipped
+
     def _receive(self, message: Mapping[str, Any]) -> None:
-        asking = self._asking
-        if message["verb"] == "again":
-            if asking.reply.truth is None:
-                asking.reply = Reply(asking.question, hands=asking.reply.hands)
-                asking.problem = ""
-        elif asking.reply.truth is None or message["verb"] in ("hands", "recall"):
+        asking, verb = self._asking, message["verb"]
+        revealed = asking.reply.truth is not None and not self._open
+        if verb == "again" and not revealed:
+            asking.reply = Reply(asking.question, hands=asking.reply.hands)
+            asking.problem = ""
+        elif verb in ("hands", "recall") or not revealed:
             asking.receive(message)
-            if message["verb"] == "recall" and not asking.reply.given:
-                asking.reply = asking.reply.recalled(asking.before.kept())
+        if verb == "recall" and self._open:
+            asking.reply = asking.reply.recalled(asking.before.kept())
         self._show()
 
     def _fail(self, error: Exception) -> None:
@@ -100,7 +105,6 @@ class Prediction:
         self._show()
 
     def _show(self) -> None:
-        reply = self._asking.reply
-        asked = not reply.given and not reply.skipped
-        mode = "bars" if reply.truth is not None else "ask" if asked else "answered"
+        known = self._asking.reply.truth is not None
+        mode = "ask" if self._open else "bars" if known else "answered"
         self._part.show(self._asking.state(mode), again=True)

@@ -48,7 +48,7 @@ class Prompt(Asking):
         return Guess(self.at, self.reply.words, Curve(points[:, 0], points[:, 1]))
 
     def shown(
-        self, session: Session, verdict: Verdict, ax: Axes, live: LiveFigure, large: bool
+        self, session: Session, verdict: Verdict, ax: Axes, live: LiveFigure
     ) -> dict[str, Any]:
         """What the page shows now: the question once the run waits, the bars once it is over."""
         run = session.run
@@ -58,7 +58,7 @@ class Prompt(Asking):
             if run.index < self.steps:
                 return NOTHING
             words = trainingwords.wording(run, self.stage, self.steps) if self.stage else ""
-            return self.state("ask", words, **self._place(session, ax, live, large))
+            return self.state("ask", words, **self._place(session, ax, live))
         if self.guess(run) is None and not self.reply.skipped:
             return {**self.state(""), "problem": ""}
         return self._after(session, verdict)
@@ -71,7 +71,7 @@ class Prompt(Asking):
                 self.turned_out(found)
         return self.state("bars" if over and self.reply.hands else "", quiet=True)
 
-    def _place(self, session: Session, ax: Axes, live: LiveFigure, large: bool) -> dict[str, Any]:
+    def _place(self, session: Session, ax: Axes, live: LiveFigure) -> dict[str, Any]:
         """Where the future of the picture lies, in pixels, and what its axes mean."""
         layout = live.figure.get_layout_engine()
         left, right = ax.get_xlim()
@@ -85,7 +85,6 @@ class Prompt(Asking):
                 **(layout.get() if layout is not None else {}),
                 "height": live.height,
                 "share": (index - left) / (right - left),
-                "large": large,
             },
             "axes": {
                 "x": [index, right],

@@ -498,7 +498,7 @@ class TrainingLab:
             return NOTHING
         loss = self.panels.loss
         ax = self.panels.pictures.loss.ax
-        return self.asking.shown(self.session, self.verdict, ax, loss, self.large)
+        return self.asking.shown(self.session, self.verdict, ax, loss)
 
     def _guess(self) -> Guess | None:
         return None if self.asking is None else self.asking.guess(self.run)
