@@ -116,7 +116,7 @@ class Reply:
         if not isinstance(points, (list, tuple)) or not 2 <= len(points) <= MOST_POINTS:
             raise PredictionError(f"a drawn curve has 2 to {MOST_POINTS} points; draw it again.")
         try:
-            pairs = tuple((short(x, 7), short(y, 4)) for x, y in points)
+            pairs = tuple((short(x, 9), short(y, 4)) for x, y in points)
         except (TypeError, ValueError, OverflowError):
             raise PredictionError(
                 "a point of the curve is no pair of numbers; draw again."

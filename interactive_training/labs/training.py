@@ -24,6 +24,7 @@ from interactive_training.engine.session import Session
 from interactive_training.engine.source import source
 from interactive_training.engine.task import Task
 from interactive_training.exercises.predictions import Question
+from interactive_training.exercises.presets import TRAINING, preset
 from interactive_training.figures.curves import Guess
 from interactive_training.labs import cells, codemenu, controls, trainingwords
 from interactive_training.labs.asking import NOTHING
@@ -208,6 +209,17 @@ class TrainingLab:
         lab.advance(max(0, state.index - lab.run.index))
         lab.session.put("pace", str(shown.get("pace", "60")))
         return lab
+
+    @classmethod
+    def preset(cls, name: str, **more: Any) -> "TrainingLab":
+        """The lab in a named state for a class, such as "forgotten zero_grad".
+
+        `interactive-training list` names them all; `more` are further arguments of the lab.
+        Raises RecipeError for an unknown name, with the nearest right one.
+        """
+        row = preset(TRAINING, name)
+        task = Task.named(row.start, **row.options)
+        return cls(task, Recipe(**row.recipe), **{**row.sets, **more})
 
     def _preview(self) -> Session:
         """What a still picture shows: the run, or before its first step where it is about to go."""
@@ -451,6 +463,7 @@ class TrainingLab:
                     self._due["words"] = now + WORDS_EVERY
                     self.verdict = judge(self.session, self.panels)
                     self._show_words()
+                    self.asked.show(self._question(), again=refused)
                 changed = self.run.recipe is not self._shown_recipe
                 if everything or changed or self.session.pace == "line":
                     self._shown_recipe = self.run.recipe
@@ -480,7 +493,6 @@ class TrainingLab:
             },
             again=again,
         )
-        self.asked.show(self._question(), again=again)
 
     def _described(self) -> dict[str, Any]:
         """The set-up in words and its controls, made anew only for another one."""
