@@ -69,7 +69,7 @@ class Asking:
             "before": self.before.choice,
             "sketch": [list(point) for point in self.before.drawn],
             "hands": list(reply.hands),
-            "truth": reply.truth,
+            "truth": reply.truth if mode == "bars" else None,
             "kept": {**self.before.kept(), **reply.kept()},
             "problem": self.problem,
             **more,

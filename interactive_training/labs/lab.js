@@ -482,9 +482,9 @@ function question(el, send, model) {
   }), () => {});
   function draw(state) {
     now = state;
+    if (state.key !== undefined) remember(state);
     box.hidden = state.mode === "";
     if (box.hidden) return;
-    remember(state);
     const drawing = state.mode === "ask" && state.draw;
     el.classList.toggle("it-over", Boolean(state.place));
     box.classList.toggle("it-drawing", drawing);
@@ -499,7 +499,7 @@ function question(el, send, model) {
     if (drawing) sketch.draw(state);
     drawTools([state.mode, state.draw, state.guess === null, counting], state);
     drawAnswers([state.mode, state.answers, state.guess, counting], state);
-    drawBars([state.answers, state.guess, state.hands, state.truth], state);
+    if (state.mode === "bars") drawBars([state.answers, state.guess, state.hands, state.truth], state);
     setText(problem, state.problem);
   }
   return { draw };

@@ -278,7 +278,7 @@ def test_answer_change_reveal(ask: Ask) -> None:
 def test_a_truth_waits_for_the_answer(ask: Ask) -> None:
     guess = ask()
     guess.reveal(2)
-    assert guess._part.state["mode"] == "ask"
+    assert (guess._part.state["mode"], guess._part.state["truth"]) == ("ask", None)
     assert "What happened" not in repr(guess)
     assert say(guess, "answer", 0)["mode"] == "bars"
     other = ask()
