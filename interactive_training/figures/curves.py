@@ -289,7 +289,8 @@ class EndLabels:
         gap = LABEL_GAP * letter * pixel / max(self.ax.bbox.height, 1)
         sizes = [gap * (1 + ends[key][0].count("\n")) for key in keys]
         for key, height in zip(keys, spread([heights[key] for key in keys], sizes), strict=True):
-            self.texts[key].set_position((1.012, height))
+            if self.texts[key].get_position() != (1.012, height):  # or it would be sent anew
+                self.texts[key].set_position((1.012, height))
 
 
 def spread(heights: Sequence[float], sizes: Sequence[float]) -> list[float]:

@@ -47,6 +47,11 @@ class Asking:
             return False
         return self.reply != before
 
+    @property
+    def open(self) -> bool:
+        """Whether the question still waits for an answer."""
+        return not self.reply.given and not self.reply.skipped
+
     def turned_out(self, answer: int) -> None:
         """Note which answer is right, the first time that it is known."""
         if self.reply.truth is None:

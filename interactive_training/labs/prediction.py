@@ -74,7 +74,7 @@ class Prediction:
         words = f"{reply.question.text} ({' / '.join(reply.question.answers)})"
         if reply.given:
             words += f" your guess: {reply.words}."
-        if reply.truth is not None and not self._open:
+        if reply.truth is not None and not self._asking.open:
             words += f" What happened: {reply.question.answers[reply.truth]}."
         return words
 
@@ -83,20 +83,15 @@ class Prediction:
         data, metadata = found if isinstance(found, tuple) else (found, {})
         return {**data, "text/plain": repr(self)}, metadata
 
-    @property
-    def _open(self) -> bool:
-        """Whether the question still waits for an answer."""
-        return not self._asking.reply.given and not self._asking.reply.skipped
-
     def _receive(self, message: Mapping[str, Any]) -> None:
         asking, verb = self._asking, message["verb"]
-        revealed = asking.reply.truth is not None and not self._open
+        revealed = asking.reply.truth is not None and not asking.open
         if verb == "again" and not revealed:
             asking.reply = Reply(asking.question, hands=asking.reply.hands)
             asking.problem = ""
         elif verb in ("hands", "recall") or not revealed:
             asking.receive(message)
-        if verb == "recall" and self._open:
+        if verb == "recall" and asking.open:
             asking.reply = asking.reply.recalled(asking.before.kept())
         self._show()
 
@@ -106,5 +101,5 @@ class Prediction:
 
     def _show(self) -> None:
         known = self._asking.reply.truth is not None
-        mode = "ask" if self._open else "bars" if known else "answered"
+        mode = "ask" if self._asking.open else "bars" if known else "answered"
         self._part.show(self._asking.state(mode), again=True)

@@ -54,7 +54,7 @@ class Prompt(Asking):
         run = session.run
         if session.playing or run is not self.run:
             return NOTHING
-        if not self.reply.given and not self.reply.skipped:
+        if self.open:
             if run.index < self.steps:
                 return NOTHING
             words = trainingwords.wording(run, self.stage, self.steps) if self.stage else ""

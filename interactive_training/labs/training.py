@@ -171,12 +171,14 @@ class TrainingLab:
 
         Raises StateStringError for a task of your own, which a string cannot hold.
         """
-        shown = {
+        shown: dict[str, Any] = {
             "pace": self.session.pace,
             "until": self.until,
             "question": self.question,
             "hide": list(self.hide),
         }
+        if self.asking is not None and self.asking.stage and self.asking.open:
+            shown["ask"] = self.asking.stage
         return LabState.of(self.run, shown).to_string()
 
     @classmethod
@@ -195,6 +197,7 @@ class TrainingLab:
                 seed=state.seed,
                 until=int(shown.get("until", 200)),
                 question=str(shown.get("question", QUESTION)),
+                ask=shown.get("ask"),
                 hide=[str(name) for name in shown.get("hide", ())],
             )
         except (TypeError, ValueError) as error:
@@ -456,13 +459,15 @@ class TrainingLab:
                 if everything or now >= self._due["answers"]:
                     self._due["answers"] = now + ANSWERS_EVERY
                     self.panels.show_answers(self.session)
-                if everything or now >= self._due["top"]:
+                top = everything or now >= self._due["top"]
+                if top:
                     self._due["top"] = now + TOP_EVERY
                     self._show_top(again=refused)
                 if everything or now >= self._due["words"]:
                     self._due["words"] = now + WORDS_EVERY
                     self.verdict = judge(self.session, self.panels)
                     self._show_words()
+                if top:  # after the verdict, which says what came true
                     self.asked.show(self._question(), again=refused)
                 changed = self.run.recipe is not self._shown_recipe
                 if everything or changed or self.session.pace == "line":

@@ -14,6 +14,7 @@ from interactive_training import Recipe, RecipeError
 from interactive_training.exercises import PredictionError, Question
 from interactive_training.figures.curves import GUESS_ROOM, GUESS_ROWS, Guess, LossCurve
 from interactive_training.labs import Prediction, TrainingLab, cells
+from interactive_training.labs.statestring import LabState, StateStringError
 from tests.labs.conftest import Labs, hear, widgets
 from tests.labs.test_training_lab import until
 
@@ -92,8 +93,8 @@ def test_an_undo_of_the_answer_takes_the_guess_off(make: Labs) -> None:
     hear(lab, "answer", value=1)
     over(lab, 8)
     hear(lab, "undo")
-    until(lambda: lab.run.recipe.stages == Recipe().stages)
-    assert lab.guess == ""
+    until(lambda: lab.guess == "")
+    assert lab.run.recipe.stages == Recipe().stages
 
 
 def test_a_drawn_guess_stays_on_the_picture(make: Labs) -> None:
@@ -184,6 +185,21 @@ def test_what_a_notebook_kept_is_shown_and_asked_again(make: Labs) -> None:
     assert lab.run.index == 4
     hear(lab, "recall", value=HOSTILE)
     assert lab.asked.state["open"]
+
+
+def test_a_string_holds_the_open_question(make: Labs) -> None:
+    lab = make("digits", ask="zero_grad", until=4)
+    again = TrainingLab.from_string(lab.to_string())
+    try:
+        again.advance(4)
+        assert again.asked.state["open"]
+        hear(again, "answer", value=-1)
+        assert "ask" not in LabState.from_string(again.to_string()).shown
+    finally:
+        again.close()
+    hostile = LabState("digits", {}, 0, {}, (), 0, {"ask": HOSTILE})
+    with pytest.raises(StateStringError, match="choose one of"):
+        TrainingLab.from_string(hostile.to_string())
 
 
 def test_words_lie_where_no_line_passes(make: Labs) -> None:
