@@ -442,8 +442,8 @@ function question(el, send, model) {
   let now = null;
   const count = () => { counting = !counting; draw(now); answers.querySelector("input")?.focus(); };
   const counted = () => send({ verb: "hands", value: [...answers.querySelectorAll("input")].map((one) => one.value) });
-  const hands = (words, i) => make("input", {
-    type: "text", inputmode: "numeric", "aria-label": `hands for ${words}`, "data-key": `hands-${i}`,
+  const hands = (words, i, typed) => make("input", {
+    type: "text", inputmode: "numeric", value: typed || "", "aria-label": `hands for ${words}`, "data-key": `hands-${i}`,
     onkeydown: (event) => { event.stopPropagation(); if (event.key === "Enter") counted(); },
     onchange: counted,
   });
@@ -457,16 +457,14 @@ function question(el, send, model) {
   const drawAnswers = rebuilder(answers, (state) => {
     if (state.mode === "ask")
       return state.answers.map((words, i) => make("span", { class: "it-answer" },
-        button(words, () => send({ verb: "answer", value: i }), { "data-key": `answer-${i}` }), counting ? hands(words, i) : null));
+        button(words, () => send({ verb: "answer", value: i }), { "data-key": `answer-${i}` }), counting ? hands(words, i, state.hands[i]) : null));
     return [make("span", { class: "it-guess" }, state.guess === null ? "Skipped." : `your guess: ${state.answers[state.guess]}`),
-      ...(counting ? state.answers.map((words, i) => make("label", { class: "it-answer" }, words, hands(words, i))) : [])];
+      ...(counting ? state.answers.map((words, i) => make("label", { class: "it-answer" }, words, hands(words, i, state.hands[i]))) : [])];
   }, (state) => {
     state.answers.forEach((words, i) => {
       const one = answers.querySelector(`[data-key="answer-${i}"]`);
       one?.classList.toggle("it-last-time", i === state.before);
       if (one) one.title = i === state.before ? "your guess last time" : "";
-      const typed = answers.querySelector(`[data-key="hands-${i}"]`);
-      if (typed && (state.problem || document.activeElement !== typed)) typed.value = state.hands[i] || "";
     });
   });
   const drawBars = rebuilder(bars, (state) => state.answers.map((words, i) => {
@@ -514,7 +512,7 @@ function placed({ left, right, top, bottom, height, share }) {
    and outlive page, kernel and output. A front end that gives no way to them keeps nothing. */
 function memory(model, recall) {
   const notebook = model.widget_manager?.context?.model;
-  let asked = false;
+  let first = true; // only an answer from before this page is recalled
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
   return (state) => {
     if (typeof notebook?.getMetadata !== "function") return;
@@ -523,10 +521,8 @@ function memory(model, recall) {
     if (Object.keys(state.kept).length) {
       if (!same(kept, state.kept))
         notebook.setMetadata("interactive_training", { ...all, predictions: { ...all.predictions, [state.key]: state.kept } });
-    } else if (kept !== undefined && !asked) {
-      asked = true;
-      recall(kept);
-    }
+    } else if (kept !== undefined && first) recall(kept);
+    first = false;
   };
 }
 
