@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.browser.conftest import Notebook, OpenNotebook, Server
 
@@ -270,4 +272,39 @@ def test_drawn_with_keys_and_touch(lab: OpenNotebook, server: Server) -> None:
     notebook.wait(AT_REST, 80)
     (answer,) = kept(notebook, server).values()
     assert len(answer["drawn"]) == 25
+    assert notebook.errors == []
+
+
+@pytest.mark.parametrize(
+    ("number", "truths"),
+    [
+        ("01", ["moves nothing", "stay where it is", "fall as usual"]),
+        ("02", ["higher than at the start", "swing for ever"]),
+        ("03", ["only if it was cleared to 0"]),
+    ],
+)
+def test_the_predictions_of_a_notebook(lab: OpenNotebook, number: str, truths: list[str]) -> None:
+    (path,) = (Path(__file__).resolve().parents[2] / "notebooks").glob(f"{number}_*.ipynb")
+    notebook = lab(path=path)
+    page = notebook.page
+    notebook.run()  # all cells at once: every truth still waits for its answer
+    asking = page.locator(".it-alone:has([data-key=answer-0])")
+    answered: list[str] = []
+    cells = "() => window.jupyterapp.shell.currentWidget.content.widgets.length"
+    for cell in range(page.evaluate(cells)):
+        page.evaluate(
+            "(i) => window.jupyterapp.shell.currentWidget.content.scrollToItem(i)",
+            cell,
+        )
+        if not asking.first.is_visible():
+            continue
+        alone = asking.first.element_handle()
+        asking.first.locator("[data-key=answer-0]").click()
+        page.wait_for_function(
+            "(alone) => alone.querySelector('.it-truth')", arg=alone, timeout=10_000
+        )
+        answered.append(
+            alone.evaluate("(alone) => alone.querySelector('.it-truth > span').textContent")
+        )
+    assert answered == truths
     assert notebook.errors == []
