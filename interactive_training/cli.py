@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="FOLDER",
         help="where the copies go (default: ./%(default)s); what you changed there is kept",
     )
-    commands.add_parser("list", help="name the notebooks")
+    commands.add_parser("list", help="name the notebooks, and the presets of the labs")
     commands.add_parser("doctor", help="look for what keeps the labs from working")
     chosen = parser.parse_args(arguments)
     try:
@@ -78,9 +78,17 @@ def launch(notebook: Path) -> int:
 
 
 def show_list() -> int:
-    """Print each notebook's file name and title on a line."""
+    """Print each notebook's file name and title on a line, then the labs' presets."""
+    from interactive_training.exercises.presets import PRESETS
+
     for notebook in notebooks():
         print(f"{notebook.stem:<24} {title(notebook)}")
+    lab = ""
+    for preset in PRESETS:
+        if preset.lab != lab:
+            lab = preset.lab
+            print(f"\n{lab}.preset(name), for name one of")
+        print(f"{preset.name:<28} {preset.notice}")
     return 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from interactive_training import cli
+from interactive_training.exercises.presets import PRESETS
 
 
 def write_notebook(path, heading):
@@ -93,10 +94,18 @@ def test_folder_that_cannot_be_written_is_named(course, capsys):
 
 def test_list_prints_titles(course, capsys):
     assert cli.main(["list"]) == 0
-    assert capsys.readouterr().out.splitlines() == [
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:4] == [
         "01_five_lines            Five lines, one step",
         "02_the_bowl              The bowl",
         "12_the_map               The map",
+        "",
+    ]
+    for row in PRESETS:
+        assert f"{row.name:<28} {row.notice}" in lines
+    assert [line for line in lines if line.endswith("for name one of")] == [
+        "TrainingLab.preset(name), for name one of",
+        "BowlLab.preset(name), for name one of",
     ]
 
 

@@ -1,4 +1,4 @@
-"""The teacher: facts that a notebook states and checks, and exercises with their checks.
+"""The teacher: questions before the answer, facts that a notebook checks, exercises with checks.
 
 A check tries a solution on random inputs in a process of its own, with limits on time and memory,
 and returns a Result that says which property failed on which input. It raises nothing and stores
@@ -20,9 +20,12 @@ from interactive_training.exercises.graphs import (
 )
 from interactive_training.exercises.loops import check_train_loop, check_train_step
 from interactive_training.exercises.optimizers import check_adam_step
+from interactive_training.exercises.predictions import PredictionError, Question
 from interactive_training.exercises.result import Result
 
 __all__ = [
+    "PredictionError",
+    "Question",
     "Result",
     "check_accumulate",
     "check_adam_step",

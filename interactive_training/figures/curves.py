@@ -1,6 +1,7 @@
 """Curves over training steps: the loss of a run beside its ghost, and its gradient's length."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +14,11 @@ from numpy.typing import NDArray
 from interactive_training.figures import style
 
 Floats = NDArray[np.float64]
-LABEL_GAP = 14  # pixels between the labels of two lines
+LABEL_GAP = 14 / 12  # between the labels of two lines, as a share of a letter's height
 PIN_LANES = ("third", "fourth")
+LETTER = 0.55  # how wide a letter is, as a share of its size
+GUESS_ROWS = (0.72, 0.58, 0.44, 0.3, 0.16, 0.06)  # of the axes; above stand the marks' two rows
+GUESS_ROOM = 0.07  # of the axes, from the middle of the words to the nearest line
 MARKS = 6  # changes of the recipe that are named on the picture
 
 
@@ -39,29 +43,28 @@ class Curve(NamedTuple):
 NOTHING = Curve(np.empty(0), np.empty(0))
 
 
+class Guess(NamedTuple):
+    """What the learner expected from step `at` on: in words, or drawn."""
+
+    at: float
+    words: str = ""
+    line: Curve = NOTHING
+
+
 class LossCurve:
     """The loss per sample: every batch thin, the average of 20 thick, the ghost dashed in grey.
 
     `guessing` is the loss of a guess, drawn as a named reference line, or None. Notice: the two
-    lines part where the recipe was changed, which a dotted line with its label marks.
+    lines part where the recipe was changed, which a dotted line with its label marks. Names stand
+    in the gutter, and what the learner expected where no line passes.
     """
 
     def __init__(self, ax: Axes, *, guessing: float | None, animated: bool = True) -> None:
         self.ax = style.article(ax, f"loss per sample{log_note(ax)}: average of 20 batches")
+        self.guessing = guessing
         ax.set_xlabel("step", loc="right", labelpad=-2)
         if guessing is not None:
             style.role(ax.axhline(guessing, linewidth=1, zorder=1), "muted")
-            words = f"guessing {guessing:.2f}"
-            named = ax.annotate(
-                words,
-                (1, guessing),
-                xycoords=("axes fraction", "data"),
-                xytext=(-4, 3),
-                textcoords="offset points",
-                ha="right",
-                fontsize=style.TICK_SIZE,
-            )
-            style.role(named, "muted")
         (self.before,) = ax.plot([], [], animated=animated)
         (self.ghost,) = ax.plot([], [], animated=animated)
         (self.raw,) = ax.plot([], [], animated=animated)
@@ -74,20 +77,13 @@ class LossCurve:
         style.role(self.diamonds, "you").set_markersize(6)
         self.pins = [style.lane(ax.plot([], [], animated=animated)[0], lane) for lane in PIN_LANES]
         self.marks = Marks(ax, animated)
-        roles = {"you": "you", "ghost": "muted", "before": "muted"}
-        self.labels = EndLabels(ax, roles | {lane: lane for lane in PIN_LANES}, animated)
-        self.guess = style.role(
-            ax.text(
-                0.99,
-                0.72,  # below the two rows of the marks
-                "",
-                ha="right",
-                transform=ax.transAxes,
-                fontsize=style.LABEL_SIZE,
-                animated=animated,
-            ),
-            "text",
-        )
+        roles = {"you": "you", "ghost": "muted", "before": "muted", "guess": "text"}
+        roles |= {lane: lane for lane in PIN_LANES} | {"guessing": "muted"}
+        self.labels = EndLabels(ax, roles, animated)
+        (self.drawn,) = ax.plot([], [], animated=animated)
+        style.role(self.drawn, "text").set(linewidth=1.6, linestyle=(0, (1, 2.5)))
+        self.guess = ax.text(0.99, 0, "", ha="right", va="center", transform=ax.transAxes)
+        style.role(self.guess, "text").set(fontsize=style.LABEL_SIZE, animated=animated)
 
     def show(
         self,
@@ -97,7 +93,7 @@ class LossCurve:
         before: Curve | None = None,
         pins: Sequence[Curve] = (),
         marks: Sequence[tuple[int, str]] = (),
-        guess: str = "",
+        guess: Guess | None = None,
     ) -> None:
         """Draw these curves; `marks` are the steps at which the recipe changed, with their words.
 
@@ -119,8 +115,29 @@ class LossCurve:
             pin = pins[number] if number < len(pins) else NOTHING
             draw(line, pin)
             ends[lane] = (f"pin {number + 1}", pin.end)
+        if self.guessing is not None:
+            ends["guessing"] = (f"guessing\n{self.guessing:.2f}", self.guessing)
+        drawn = guess.line if guess is not None else NOTHING
+        draw(self.drawn, drawn)
+        ends["guess"] = ("your guess", drawn.end)
         self.labels.show(ends)
-        self.guess.set_text(f"your guess: {guess}" if guess else "")
+        words = guess.words if guess is not None else ""
+        self.guess.set_text(f"your guess: {words}" if words else "")
+        if words:
+            self._put_guess([you, *(curve for curve in (ghost, before, *pins) if curve)])
+
+    def _put_guess(self, curves: Sequence[Curve]) -> None:
+        """Put the words of the guess where no line passes, and leave them there while none does."""
+        points = len(self.guess.get_text()) * LETTER * float(self.guess.get_fontsize())
+        left, right = self.ax.get_xlim()
+        width = points * self.ax.figure.get_dpi() / 72 / max(self.ax.bbox.width, 1)
+        start = left + (0.99 - width) * (right - left)
+        levels = [] if self.guessing is None else [self.guessing]
+        rooms = room(self.ax, curves, levels, start, GUESS_ROWS)
+        now = float(self.guess.get_position()[1])
+        kept = rooms[GUESS_ROWS.index(now)] if now in GUESS_ROWS else 0.0
+        if kept < GUESS_ROOM:
+            self.guess.set_y(GUESS_ROWS[int(np.argmax(rooms))])
 
 
 class GradientNorm:
@@ -267,29 +284,55 @@ class EndLabels:
         if self.ax.get_yscale() != "log":
             safe = shown
         heights = {key: float(to_axes.transform((left, value))[1]) for key, value in safe.items()}
+        keys = sorted(heights, key=heights.__getitem__)
         pixel = self.ax.figure.get_dpi() / 72
-        larger = float(next(iter(self.texts.values())).get_fontsize()) / style.LABEL_SIZE
-        gap = LABEL_GAP * larger * pixel / max(self.ax.bbox.height, 1)
-        for key, height in zip(
-            sorted(heights, key=heights.__getitem__),
-            spread(sorted(heights.values()), gap),
-            strict=True,
-        ):
-            self.texts[key].set_position((1.012, height))
+        letter = float(self.texts[keys[0]].get_fontsize())
+        gap = LABEL_GAP * letter * pixel / max(self.ax.bbox.height, 1)
+        sizes = [gap * (1 + ends[key][0].count("\n")) for key in keys]
+        for key, height in zip(keys, spread([heights[key] for key in keys], sizes), strict=True):
+            if self.texts[key].get_position() != (1.012, height):  # or it would be sent anew
+                self.texts[key].set_position((1.012, height))
 
 
-def spread(heights: Sequence[float], gap: float) -> list[float]:
-    """Sorted heights from 0 to 1, moved as little as needed to stand at least `gap` apart."""
+def spread(heights: Sequence[float], sizes: Sequence[float]) -> list[float]:
+    """Middles of labels from 0 to 1, sorted, moved as little as needed for their sizes."""
+    gaps = [(a + b) / 2 for a, b in pairwise(sizes)]
     placed: list[float] = []
-    for height in heights:
+    for i, height in enumerate(heights):
         height = min(max(height, 0.0), 1.0)
-        placed.append(max(height, placed[-1] + gap) if placed else height)
+        placed.append(max(height, placed[-1] + gaps[i - 1]) if placed else height)
     over = placed[-1] - 1.0 if placed else 0.0
     if over > 0:
         placed[-1] -= over
         for i in range(len(placed) - 2, -1, -1):
-            placed[i] = min(placed[i], placed[i + 1] - gap)
+            placed[i] = min(placed[i], placed[i + 1] - gaps[i])
     return placed
+
+
+def room(
+    ax: Axes, curves: Sequence[Curve], levels: Sequence[float], start: float, rows: Sequence[float]
+) -> list[float]:
+    """How far each height is from the nearest line right of `start`, in shares of the axes.
+
+    `levels` are the heights of level lines, as data.
+    """
+    spans = [(level, level) for level in levels]
+    for curve in curves:
+        seen = (curve.x >= start) & np.isfinite(curve.y)
+        if seen.any():
+            low = curve.y if curve.low is None else curve.low
+            high = curve.y if curve.high is None else curve.high
+            spans.append((float(np.nanmin(low[seen])), float(np.nanmax(high[seen]))))
+    if not spans:
+        return [1.0] * len(rows)
+    to_axes = ax.transData + ax.transAxes.inverted()
+    floor = ax.get_ylim()[0]
+    log = ax.get_yscale() == "log"
+    ends = np.array(spans).ravel()
+    ends = np.maximum(ends, floor) if log else ends
+    across = np.column_stack((np.full(len(ends), ax.get_xlim()[0]), ends))
+    shares = to_axes.transform(across)[:, 1].reshape(-1, 2)
+    return [float(np.maximum(shares[:, 0] - row, row - shares[:, 1]).min()) for row in rows]
 
 
 def zigzag(curve: Curve) -> Curve:

@@ -2,6 +2,7 @@
 
 from interactive_training.labs.bowl import BowlLab
 from interactive_training.labs.panels import picture
+from interactive_training.labs.prediction import Prediction
 from interactive_training.labs.training import TrainingLab
 
-__all__ = ["BowlLab", "TrainingLab", "picture"]
+__all__ = ["BowlLab", "Prediction", "TrainingLab", "picture"]

@@ -17,6 +17,7 @@ from interactive_training.engine.run import Run
 from interactive_training.engine.slices import Slice
 from interactive_training.engine.source import source
 from interactive_training.engine.surfaces import Point, Surface
+from interactive_training.exercises.presets import BOWL, preset
 from interactive_training.labs import bowlwords, cells, controls, racers
 from interactive_training.labs.bowlstate import Shown, lane_of, rival, set_up
 from interactive_training.labs.bowlstring import BowlState
@@ -171,6 +172,21 @@ class BowlLab:
             refusal = lab.refusal
             lab.close()
             raise StateStringError(f"the state string cannot be used: {refusal}")
+        return lab
+
+    @classmethod
+    def preset(cls, name: str, **more: Any) -> "BowlLab":
+        """The lab in a named state for a class, such as "edge of stability".
+
+        `interactive-training list` names them all; `more` are further arguments of the lab.
+        Raises RecipeError for an unknown name, with the nearest right one.
+        """
+        row = preset(BOWL, name)
+        lab = cls(row.start, Recipe(**row.recipe), **{**row.options, **row.sets, **more})
+        for values in row.rivals:
+            fields = dict(values)
+            lab.add(scale=fields.pop("scale", 1.0), recipe=Recipe(**fields))
+        lab._put(before=None)  # nothing was there before
         return lab
 
     def close(self) -> None:

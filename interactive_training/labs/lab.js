@@ -9,7 +9,7 @@ function render({ model, el }) {
   el.addEventListener("keydown", (event) => {
     if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
   });
-  const part = PARTS[model.get("part")](el, send);
+  const part = PARTS[model.get("part")](el, send, model);
   const draw = () => {
     const state = model.get("state");
     if (state.sent !== undefined) part.draw(state);
@@ -445,24 +445,220 @@ function words(el, send) {
   };
 }
 
-/* -- question: over the empty half of the picture ---------------------------------------------- */
+/* -- question: over the future of a picture, or between two cells ------------------------------- */
 
-function question(el, send) {
-  const box = make("div", { class: "it-ask", role: "group", "aria-label": "a question before you run", hidden: true });
+function question(el, send, model) {
   const ask = make("p");
   const answers = make("div", { class: "it-answers" });
-  box.append(ask, answers);
+  const sketch = sketchPad((points) => send({ verb: "draw", value: points }));
+  const tools = make("div", { class: "it-ask-tools" });
+  const bars = make("div", { class: "it-bars" });
+  const problem = make("div", { class: "it-failed", role: "alert" });
+  const box = make("div", { class: "it-ask", role: "group", "aria-label": "a question before you run", hidden: true },
+    ask, answers, sketch.node, tools, bars, problem);
   el.append(box);
-  const draw = rebuilder(answers, (state) => [
-    ...state.answers.map((words, i) => button(words, () => send({ verb: "answer", value: i }), { "data-key": `answer-${i}` })),
-    button("Skip", () => send({ verb: "answer", value: -1 }), { class: "it-plain", "data-key": "answer-skip" }),
-  ], () => {});
+  const remember = memory(model, (kept) => send({ verb: "recall", value: kept }));
+  let counting = false;
+  let now = null;
+  const count = () => { counting = !counting; draw(now); answers.querySelector("input")?.focus(); };
+  const counted = () => send({ verb: "hands", value: [...answers.querySelectorAll("input")].map((one) => one.value) });
+  const hands = (words, i, typed) => make("input", {
+    type: "text", inputmode: "numeric", value: typed || "", "aria-label": `hands for ${words}`, "data-key": `hands-${i}`,
+    onkeydown: (event) => { event.stopPropagation(); if (event.key === "Enter") counted(); },
+    onchange: counted,
+  });
+  const drawTools = rebuilder(tools, (state) => {
+    const drawing = state.draw ? [button("Done", sketch.done, { "data-key": "draw-done" }), button("Clear", sketch.clear, { "data-key": "draw-clear" })] : [];
+    const again = button(state.guess === null ? "Answer" : "Change", () => send({ verb: "again" }), { "data-key": "answer-again" });
+    const asked = [...drawing, button("Skip", () => send({ verb: "answer", value: -1 }), { class: "it-plain", "data-key": "answer-skip" })];
+    const hands = button("Hands", count, { class: "it-plain", "data-key": "hands", "aria-pressed": String(counting), title: "Type in the counts of a show of hands" });
+    return [...(state.mode === "ask" ? asked : [again]), ...(state.draw ? [] : [hands])];
+  }, () => {});
+  const drawAnswers = rebuilder(answers, (state) => {
+    if (state.mode === "ask")
+      return state.answers.map((words, i) => make("span", { class: "it-answer" },
+        button(words, () => send({ verb: "answer", value: i }), { "data-key": `answer-${i}` }), counting ? hands(words, i, state.hands[i]) : null));
+    return [make("span", { class: "it-guess" }, state.guess === null ? "Skipped." : `your guess: ${state.answers[state.guess]}`),
+      ...(counting ? state.answers.map((words, i) => make("label", { class: "it-answer" }, words, hands(words, i, state.hands[i]))) : [])];
+  }, (state) => {
+    state.answers.forEach((words, i) => {
+      const one = answers.querySelector(`[data-key="answer-${i}"]`);
+      one?.classList.toggle("it-last-time", i === state.before);
+      if (one) one.title = i === state.before ? "your guess last time" : "";
+    });
+  });
+  const drawBars = rebuilder(bars, (state) => state.answers.map((words, i) => {
+    const most = Math.max(1, ...state.hands);
+    const bar = make("span", { class: "it-bar" });
+    bar.style.width = `${(100 * (state.hands[i] ?? 0)) / most}%`;
+    return make("div", { class: `it-bar-row ${i === state.truth ? "it-truth" : ""}` },
+      make("span", {}, words),
+      state.hands.length ? make("span", { class: "it-bar-track" }, bar) : null,
+      state.hands.length ? make("span", { class: "it-count" }, String(state.hands[i])) : null,
+      make("span", {}, make("span", { class: "it-guess" }, i === state.guess ? "your guess " : ""),
+        i === state.truth ? "what happened" : ""));
+  }), () => {});
+  function draw(state) {
+    now = state;
+    if (state.key !== undefined) remember(state);
+    box.hidden = state.mode === "";
+    if (box.hidden) return;
+    const drawing = state.mode === "ask" && state.draw;
+    el.classList.toggle("it-over", Boolean(state.place));
+    box.classList.toggle("it-drawing", drawing);
+    el.style.cssText = state.place ? placed(state.place) : "";
+    ask.replaceChildren(...state.text.split("`").map((piece, i) => (i % 2 ? make("code", {}, piece) : piece)));
+    ask.hidden = state.mode === "bars" && state.quiet;
+    answers.hidden = drawing || state.mode === "bars";
+    sketch.node.hidden = !drawing;
+    tools.hidden = state.mode === "bars";
+    bars.hidden = state.mode !== "bars";
+    bars.classList.toggle("it-counted", state.hands.length > 0);
+    if (drawing) sketch.draw(state);
+    drawTools([state.mode, state.draw, state.guess === null, counting], state);
+    drawAnswers([state.mode, state.answers, state.guess, counting], state);
+    if (state.mode === "bars") drawBars([state.answers, state.guess, state.hands, state.truth], state);
+    setText(problem, state.problem);
+  }
+  return { draw };
+}
+
+/* The part of an axes that no curve has reached: margins in pixels, and where the future begins. */
+function placed({ left, right, top, bottom, height, share }) {
+  return `left: calc(${left}px + ${share} * (100% - ${left + right}px)); right: ${right}px; top: ${top}px; height: ${height - top - bottom}px;`;
+}
+
+/* What the notebook keeps of an answer: a few words in its own metadata, which are saved with it
+   and outlive page, kernel and output. A front end that gives no way to them keeps nothing. */
+function memory(model, recall) {
+  const notebook = model.widget_manager?.context?.model;
+  let first = true; // only an answer from before this page is recalled
+  const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+  return (state) => {
+    if (typeof notebook?.getMetadata !== "function") return;
+    const all = notebook.getMetadata("interactive_training") ?? {};
+    const kept = Object.hasOwn(all.predictions ?? {}, state.key) ? all.predictions[state.key] : undefined;
+    if (Object.keys(state.kept).length) {
+      if (!same(kept, state.kept))
+        notebook.setMetadata("interactive_training", { ...all, predictions: { ...all.predictions, [state.key]: state.kept } });
+    } else if (kept !== undefined && first) recall(kept);
+    first = false;
+  };
+}
+
+/* A curve drawn over the future by mouse, touch or keys. Heights are shares of the axes, one for
+   each of a few columns; what was not drawn at the beginning is a straight line from where the
+   picture ends, and what was not drawn at the end stays open. */
+function sketchPad(send) {
+  const COLUMNS = 24;
+  const svgOf = (tag, attributes) => {
+    const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+    return node;
+  };
+  const last = svgOf("polyline", { class: "it-sketch-last" });
+  const line = svgOf("polyline", { class: "it-sketch-line" });
+  const svg = svgOf("svg", { viewBox: "0 0 1 1", preserveAspectRatio: "none", "aria-hidden": "true" });
+  svg.append(last, line);
+  const dot = make("div", { class: "it-sketch-dot" });
+  const node = make("div", {
+    class: "it-sketch", tabindex: "0", role: "slider", "aria-label": "the curve you expect: left and right choose the step, up and down the height, Enter is Done",
+    "data-key": "sketch", "aria-valuemin": "0", "aria-valuemax": "100",
+    onpointerdown: (event) => { node.setPointerCapture(event.pointerId); held = null; move(event); },
+    onpointermove: (event) => { if (node.hasPointerCapture(event.pointerId)) move(event); },
+    onkeydown: (event) => key(event),
+  }, svg, dot);
+  let axes = null;
+  let heights = [];
+  let column = 1;
+  let held = null; // the column and height where the pointer was last
+
+  const clip = (share) => Math.min(1, Math.max(0, share));
+  const toData = (i, share) => {
+    const { x, y, log } = axes;
+    return [x[0] + (i / COLUMNS) * (x[1] - x[0]), log ? y[0] * (y[1] / y[0]) ** share : y[0] + share * (y[1] - y[0])];
+  };
+  const toShare = ([at, value]) => {
+    const { x, y, log } = axes;
+    const up = log ? Math.log(value / y[0]) / Math.log(y[1] / y[0]) : (value - y[0]) / (y[1] - y[0]);
+    return [(at - x[0]) / (x[1] - x[0]), clip(up)];
+  };
+  const drawn = () => heights.some((share) => share !== null);
+
+  /* The drawn columns, with what lies between them. */
+  function filled() {
+    const known = heights.map((share, i) => [i, share]).filter(([, share]) => share !== null);
+    if (known.length && known[0][0] > 0) known.unshift([0, axes.start]);
+    const points = [];
+    known.forEach(([i, share], k) => {
+      if (!k) { points.push([i, share]); return; }
+      const [j, before] = known[k - 1];
+      for (let at = j + 1; at <= i; at++) points.push([at, before + ((share - before) * (at - j)) / (i - j)]);
+    });
+    return points;
+  }
+
+  function move(event) {
+    const area = node.getBoundingClientRect();
+    const to = [Math.round(COLUMNS * clip((event.clientX - area.left) / area.width)), 1 - clip((event.clientY - area.top) / area.height)];
+    const [from, height] = held ?? to;
+    const steps = Math.max(1, Math.abs(to[0] - from));
+    for (let k = 0; k <= steps; k++)
+      heights[from + Math.round(((to[0] - from) * k) / steps)] = height + ((to[1] - height) * k) / steps;
+    heights[to[0]] = to[1];
+    held = to;
+    column = to[0];
+    show();
+  }
+
+  function key(event) {
+    const across = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const up = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+    if (event.key === "Enter") done();
+    else if (event.key === "Delete" || event.key === "Backspace") clear();
+    else if (across) column = Math.min(COLUMNS, Math.max(1, column + across));
+    else if (up) {
+      const here = heights[column] ?? filled().at(-1)?.[1] ?? axes.start;
+      const share = clip(here + up * (event.shiftKey ? 0.1 : 0.02));
+      for (let i = column; i <= COLUMNS; i++) heights[i] = share; // from here on, until changed again
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+    show();
+  }
+
+  function done() {
+    if (drawn()) send(filled().map(([i, share]) => toData(i, share)));
+    else node.focus();
+  }
+
+  function clear() {
+    heights = new Array(COLUMNS + 1).fill(null);
+    column = 1;
+    show();
+  }
+
+  function show() {
+    const points = filled();
+    line.setAttribute("points", points.map(([i, share]) => `${i / COLUMNS},${1 - share}`).join(" "));
+    const here = heights[column] ?? axes.start;
+    dot.style.left = `${(100 * (drawn() ? column : 0)) / COLUMNS}%`;
+    dot.style.top = `${100 * (1 - here)}%`;
+    const [step, value] = toData(column, here);
+    node.setAttribute("aria-valuenow", String(Math.round(100 * here)));
+    node.setAttribute("aria-valuetext", `step ${Math.round(step)}: ${asNumber(value)}`);
+    node.parentElement?.classList.toggle("it-begun", drawn());
+  }
+
   return {
+    node,
+    done,
+    clear,
     draw(state) {
-      box.hidden = !state.open;
-      if (!state.open) return;
-      ask.replaceChildren(...state.text.split("`").map((piece, i) => (i % 2 ? make("code", {}, piece) : piece)));
-      draw([state.answers], state);
+      const fresh = JSON.stringify(axes) !== JSON.stringify(state.axes);
+      axes = state.axes;
+      last.setAttribute("points", state.sketch.map(toShare).map(([x, y]) => `${x},${1 - y}`).join(" "));
+      if (fresh) clear();
     },
   };
 }

@@ -20,7 +20,7 @@ from interactive_training.engine.session import Session
 from interactive_training.figures import style
 from interactive_training.figures.answers import Descent, DigitGrid, Fit, Regions
 from interactive_training.figures.bars import LayerBars
-from interactive_training.figures.curves import Curve, GradientNorm, LossCurve, ScaleStairs
+from interactive_training.figures.curves import Curve, GradientNorm, Guess, LossCurve, ScaleStairs
 from interactive_training.live import Group, LiveFigure
 from interactive_training.probes.precision import flushed_share
 from interactive_training.probes.shadow import Shadow
@@ -162,7 +162,11 @@ class Pictures:
         )
 
     def show_loss(
-        self, session: Session, marks: Marks, pins: Sequence[History] = (), guess: str = ""
+        self,
+        session: Session,
+        marks: Marks,
+        pins: Sequence[History] = (),
+        guess: Guess | None = None,
     ) -> None:
         """Draw the loss of the run, its ghost, the run before, what is pinned, and the guess."""
         ghost, before = session.ghost_history, session.before
@@ -259,7 +263,7 @@ class Panels:
         return self.loss, self.seen, self.gradient
 
     def show_curves(
-        self, session: Session, marks: Marks, pins: Sequence[History], guess: str
+        self, session: Session, marks: Marks, pins: Sequence[History], guess: Guess | None
     ) -> None:
         """Draw the two curves; while training, the gradient's less often. `update` sends them."""
         history = session.history

@@ -4,6 +4,7 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import ipywidgets
@@ -22,11 +23,16 @@ from interactive_training.engine.run import Run
 from interactive_training.engine.session import Session
 from interactive_training.engine.source import source
 from interactive_training.engine.task import Task
+from interactive_training.exercises.predictions import Question
+from interactive_training.exercises.presets import TRAINING, preset
+from interactive_training.figures.curves import Guess
 from interactive_training.labs import cells, codemenu, controls, trainingwords
+from interactive_training.labs.asking import NOTHING
 from interactive_training.labs.panels import Panels, static
 from interactive_training.labs.parts import Part
+from interactive_training.labs.prompt import Prompt
 from interactive_training.labs.statestring import LabState, StateStringError
-from interactive_training.labs.trainingwords import ANSWERS, Verdict, judge
+from interactive_training.labs.trainingwords import Verdict, judge
 
 QUESTION = "What happens when one line is missing?"
 PACE_NAMES = (
@@ -47,10 +53,11 @@ class TrainingLab:
     """A real training run with its code, to steer while it runs; the last line of a cell shows it.
 
     `task` is a Task or the name of a built-in one, `recipe` what to start with. The run trains to
-    step `until` when the lab comes on the screen, and stops there. `ask` names a stage, such as
-    "zero_grad": the lab then asks, over the empty part of the picture, what happens without that
-    line, and any answer leaves it out and runs on. `hide` leaves out controls: "pace", "undo",
-    "pin", "reset", "setup", "step". Raises TaskError or RecipeError as Run does.
+    step `until` when the lab comes on the screen, and stops there. `ask` is a Question, or the name
+    of a stage such as "zero_grad", for what happens without that line: the lab then asks it over
+    the empty part of the picture, and any answer makes the question's change and runs on. A
+    question without answers is answered by drawing the curve to come. `hide` leaves out controls:
+    "pace", "undo", "pin", "reset", "setup", "step". Raises TaskError or RecipeError as Run does.
 
     `advance(n)` takes n steps in the calling cell; `run` and `history` are the run itself and
     its records. Nothing trains until a page shows the lab or a cell advances it.
@@ -67,7 +74,7 @@ class TrainingLab:
         seed: int = 1,
         until: int = 200,
         question: str = QUESTION,
-        ask: str | None = None,
+        ask: Question | str | None = None,
         hide: Sequence[str] = (),
         device: str = "auto",
     ) -> None:
@@ -76,17 +83,19 @@ class TrainingLab:
             raise ValueError(f"{unknown[0]!r} cannot be hidden; choose from {', '.join(HIDEABLE)}.")
         made = Task.named(task) if isinstance(task, str) else task
         recipe = recipe or Recipe(lr=RATES.get(made.name, 0.1))
-        if ask is not None:
+        if isinstance(ask, Question):
+            replace(recipe, **ask.change)
+        elif ask is not None:
             named("the line to ask about", ask, recipe.stages)
         run = Run(made, recipe, seed=seed, device=device)
-        self.question, self.ask, self.until = question, ask, until
+        self.question, self.until = question, until
+        self.asking = None if ask is None else Prompt(ask, run, until)
         self.hide = tuple(hide)
         self.session = Session(run, show=self._show)
         self.order = codemenu.Order.of(recipe.stages)
         self.selected = "zero_grad"
         self.proof: Proof | None = None
         self.proving = False
-        self.guess = ""
         self.pins: list[History] = []
         self.open_why = False
         self.large = False
@@ -128,6 +137,12 @@ class TrainingLab:
         """The records of the run on the screen."""
         return self.session.history
 
+    @property
+    def guess(self) -> str:
+        """The answer to the question in words, while the run goes the way that it was about."""
+        found = self._guess()
+        return "" if found is None else found.words
+
     def advance(self, steps: int) -> None:
         """Take so many steps in this cell; what goes wrong is raised here."""
         self._begun = True
@@ -156,12 +171,14 @@ class TrainingLab:
 
         Raises StateStringError for a task of your own, which a string cannot hold.
         """
-        shown = {
+        shown: dict[str, Any] = {
             "pace": self.session.pace,
             "until": self.until,
             "question": self.question,
             "hide": list(self.hide),
         }
+        if self.asking is not None and self.asking.stage and self.asking.open:
+            shown["ask"] = self.asking.stage
         return LabState.of(self.run, shown).to_string()
 
     @classmethod
@@ -180,6 +197,7 @@ class TrainingLab:
                 seed=state.seed,
                 until=int(shown.get("until", 200)),
                 question=str(shown.get("question", QUESTION)),
+                ask=shown.get("ask"),
                 hide=[str(name) for name in shown.get("hide", ())],
             )
         except (TypeError, ValueError) as error:
@@ -194,6 +212,17 @@ class TrainingLab:
         lab.advance(max(0, state.index - lab.run.index))
         lab.session.put("pace", str(shown.get("pace", "60")))
         return lab
+
+    @classmethod
+    def preset(cls, name: str, **more: Any) -> "TrainingLab":
+        """The lab in a named state for a class, such as "forgotten zero_grad".
+
+        `interactive-training list` names them all; `more` are further arguments of the lab.
+        Raises RecipeError for an unknown name, with the nearest right one.
+        """
+        row = preset(TRAINING, name)
+        task = Task.named(row.start, **row.options)
+        return cls(task, Recipe(**row.recipe), **{**row.sets, **more})
 
     def _preview(self) -> Session:
         """What a still picture shows: the run, or before its first step where it is about to go."""
@@ -272,8 +301,8 @@ class TrainingLab:
             case "present":
                 self.large = bool(value)
                 self._new_panels()
-            case "answer":
-                self._answered(value)
+            case "answer" | "draw" | "hands" | "recall":
+                self._asked(message)
 
     def _change(self, fields: dict[str, Any]) -> None:
         self.proof = None
@@ -324,7 +353,7 @@ class TrainingLab:
         self.session.put("play", self.until)
 
     def _reset(self, run: Run | None = None) -> None:
-        self.proof, self.guess = None, ""
+        self.proof = None
         self.session.put("reset", run)
 
     def _pin(self) -> None:
@@ -359,13 +388,16 @@ class TrainingLab:
             self._change(dict(finding.fields))
             self.session.put("play", None)
 
-    def _answered(self, answer: int) -> None:
-        stage, self.ask = self.ask, None
-        if stage is not None and answer >= 0:
-            self.guess = ANSWERS[answer]
-            self.session.start()
-            self._change({"stages": tuple(s for s in self.run.recipe.stages if s != stage)})
-            self.session.put("play", self.run.index + self.until)
+    def _asked(self, message: dict[str, Any]) -> None:
+        """What the page says to the question; any answer makes its change and runs on."""
+        asking = self.asking
+        if asking is not None and asking.receive(message):
+            change = asking.answered()
+            if asking.reply.given:
+                self.session.start()
+                if change:
+                    self._change(change)
+                self.session.put("play", self.run.index + self.until)
         self._show(everything=True)
 
     def _seen(self, visible: bool) -> None:
@@ -425,18 +457,21 @@ class TrainingLab:
                     return
                 # A room tells two lines apart, not four: yours and the unchanged run's.
                 pins = [] if self.large else self.pins
-                self.panels.show_curves(self.session, self._marks(), pins, self.guess)
+                self.panels.show_curves(self.session, self._marks(), pins, self._guess())
                 if everything or now >= self._due["answers"]:
                     self._due["answers"] = now + ANSWERS_EVERY
                     self.panels.show_answers(self.session)
                 self.panels.update()
-                if everything or now >= self._due["top"]:
+                top = everything or now >= self._due["top"]
+                if top:
                     self._due["top"] = now + TOP_EVERY
                     self._show_top(again=refused)
                 if everything or now >= self._due["words"]:
                     self._due["words"] = now + WORDS_EVERY
                     self.verdict = judge(self.session, self.panels)
                     self._show_words()
+                if top:  # after the verdict, which says what came true
+                    self.asked.show(self._question(), again=refused)
                 code = (self.run.recipe, self._scale())
                 if everything or code != self._shown_code or self.session.pace == "line":
                     self._shown_code = code
@@ -466,7 +501,6 @@ class TrainingLab:
             },
             again=again,
         )
-        self.asked.show(self._question(), again=again)
 
     def _described(self) -> dict[str, Any]:
         """The set-up in words and its controls, made anew only for another one."""
@@ -480,10 +514,14 @@ class TrainingLab:
         return self._setup
 
     def _question(self) -> dict[str, Any]:
-        if self.ask is None or self.run.index < self.until or self.session.playing:
-            return {"open": False, "text": "", "answers": []}
-        text = trainingwords.question(self.run, self.ask, self.until)
-        return {"open": True, "text": text, "answers": list(ANSWERS)}
+        if self.asking is None:
+            return NOTHING
+        loss = self.panels.loss
+        ax = self.panels.pictures.loss.ax
+        return self.asking.shown(self.session, self.verdict, ax, loss)
+
+    def _guess(self) -> Guess | None:
+        return None if self.asking is None else self.asking.guess(self.run)
 
     def _show_code(self, again: bool) -> None:
         recipe = self.run.recipe

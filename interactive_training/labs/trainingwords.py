@@ -10,11 +10,14 @@ from interactive_training.engine.prove import Proof
 from interactive_training.engine.recipe import Recipe
 from interactive_training.engine.run import Run
 from interactive_training.engine.session import Session
+from interactive_training.exercises.predictions import Question
 from interactive_training.labs.controls import number
 from interactive_training.labs.panels import Panels
 from interactive_training.probes import patterns
 
-ANSWERS = ("higher", "the same", "at guessing")
+ANSWERS = ("higher", "the same", "at guessing")  # of the share that is right
+LOSSES = ("lower", "the same", "higher")  # of the loss, where nothing is right or wrong
+ALIKE = 0.02  # of a share, or of a loss, within which two are called the same
 # Fields that a mark on the picture calls by a shorter name, or by their value alone.
 SHORT = {"keep_grad": "kept", "batch_size": "batch", "optimizer": "", "amp": ""}
 
@@ -101,11 +104,36 @@ def row(
     return {"text": text, "failed": failed, "buttons": buttons, "why": why}
 
 
-def question(run: Run, stage: str, steps: int) -> str:
-    """The question what happens without the line of a stage; code stands between backticks."""
+def question(run: Run, stage: str) -> Question:
+    """The question what happens without a line, whose answer leaves the line out."""
+    answers = ANSWERS if run.task.classes else LOSSES
+    stages = tuple(one for one in run.recipe.stages if one != stage)
+    return Question(f"What happens without {stage}?", answers, {"stages": stages})
+
+
+def wording(run: Run, stage: str, steps: int) -> str:
+    """The question as it is asked beside a run; code stands between backticks."""
     lines = step_lines(run.recipe, run.task, run.device.type)
     code = next(line.code for line in lines if line.stage == stage)
-    return f"Without `{code}`, {steps} steps later accuracy will be:"
+    what = "accuracy" if run.task.classes else "the loss"
+    return f"Without `{code}`, {steps} steps later {what} will be:"
+
+
+def outcome(session: Session, verdict: Verdict) -> int | None:
+    """Which answer to `question` came true: the nearest one; None while nobody can say."""
+    outputs, now = session.run.task.outputs, verdict.accuracy
+    if session.run.task.classes:
+        if verdict.unchanged is None or not isfinite(now):
+            return None
+        if now > verdict.unchanged + ALIKE:
+            return 0
+        return 1 if abs(now - verdict.unchanged) < abs(now - 1 / outputs) else 2
+    if session.ghost_history is None:
+        return None
+    now, unchanged = session.history.last("average"), session.ghost_history.last("average")
+    if abs(now - unchanged) <= ALIKE * abs(unchanged):
+        return 1
+    return 0 if now < unchanged else 2
 
 
 def of_proof(proof: Proof | None, running: bool) -> dict[str, str]:

@@ -1,0 +1,81 @@
+"""Asking before the picture goes on: what the page shows of a question and of the reply to it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from interactive_training.exercises.predictions import PredictionError, Question, Reply
+
+NOTHING: dict[str, Any] = {"mode": "", "open": False}
+
+
+class Asking:
+    """A question on the page: it takes the page's messages and says what the page is to show.
+
+    `reply` is what was answered, `before` what the notebook kept from an earlier time. The page
+    keeps the answer in the notebook's metadata, under the question's words; it never counts.
+    """
+
+    def __init__(self, question: Question) -> None:
+        self.question = question
+        self.reply = Reply(question)
+        self.before = self.reply
+        self.problem = ""
+
+    def receive(self, message: Mapping[str, Any]) -> bool:
+        """Take one message of the page; True if the learner has just answered or skipped.
+
+        A message that cannot be used leaves its reason in `problem`.
+        """
+        value, before = message.get("value"), self.reply
+        self.problem = ""
+        try:
+            match message["verb"]:
+                case "answer":
+                    self.reply = self.reply.chosen(value)  # type: ignore[arg-type]
+                case "draw":
+                    self.reply = self.reply.sketched(value)
+                case "hands":
+                    self.reply = self.reply.counted(value)
+                    return False
+                case "recall":
+                    self.before = Reply(self.question).recalled(value)
+                    self.reply = replace(self.reply, hands=self.reply.hands or self.before.hands)
+                    return False
+        except PredictionError as error:
+            self.problem = str(error)
+            return False
+        return self.reply != before
+
+    @property
+    def open(self) -> bool:
+        """Whether the question still waits for an answer."""
+        return not self.reply.given and not self.reply.skipped
+
+    def turned_out(self, answer: int) -> None:
+        """Note which answer is right, the first time that it is known."""
+        if self.reply.truth is None:
+            self.reply = self.reply.turned_out(answer)
+
+    def state(self, mode: str, text: str = "", **more: Any) -> dict[str, Any]:
+        """What the page shows: nothing (""), the question ("ask"), or how it went ("bars").
+
+        `text` stands in for the question's own, `more` says where on a picture it lies.
+        """
+        reply = self.reply
+        return {
+            "mode": mode,
+            "open": mode == "ask",
+            "text": text or self.question.text,
+            "key": self.question.text,
+            "answers": list(self.question.answers),
+            "draw": self.question.drawn,
+            "guess": reply.choice,
+            "before": self.before.choice,
+            "sketch": [list(point) for point in self.before.drawn],
+            "hands": list(reply.hands),
+            "truth": reply.truth if mode == "bars" else None,
+            "kept": {**self.before.kept(), **reply.kept()},
+            "problem": self.problem,
+            **more,
+        }

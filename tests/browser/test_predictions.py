@@ -1,0 +1,310 @@
+"""Predictions in a real JupyterLab: chosen, drawn, skipped, counted, and kept in the notebook."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Notebook, OpenNotebook, Server
+
+HOSTILE = '<img src=x onerror=\\"window.hacked = 1\\">'
+BETWEEN = f"""
+from interactive_training.labs import Prediction
+guess = Prediction("At `0.26` the path will {HOSTILE}", ["arrive", "swing", "leave {HOSTILE}"])
+guess
+"""
+REVEAL = "guess.reveal('swing')"
+CHOOSE = """
+from interactive_training.labs import TrainingLab
+lab = TrainingLab("digits", ask="zero_grad", until=40)
+lab.session.put("pace", "full")
+lab
+"""
+DRAW = """
+from interactive_training import Recipe
+from interactive_training.exercises import Question
+from interactive_training.labs import TrainingLab
+without = tuple(line for line in Recipe().stages if line != "zero_grad")
+ask = Question("From here on without `zero_grad`: draw the loss.", change={"stages": without})
+lab = TrainingLab("bowl", Recipe(lr=0.05), until=40, ask=ask)
+lab.session.put("pace", "full")
+lab
+"""
+AT_REST = """(step) => document.querySelector('.it-top')?.dataset.step === String(step)
+    && document.querySelector('.it-top').dataset.playing === 'false'"""
+POINTS = """() => document.querySelector('.it-sketch-line').getAttribute('points')
+    .split(' ').filter((pair) => pair).map((pair) => pair.split(',').map(Number))"""
+TEXT = "([part, words]) => document.querySelector(part)?.textContent.includes(words)"
+
+
+def shot(notebook: Notebook, name: str) -> None:
+    """Keep a screenshot where SCREENSHOTS says, for the README; no test depends on it."""
+    folder = os.environ.get("SCREENSHOTS")
+    if folder:
+        notebook.page.screenshot(path=str(Path(folder) / f"{name}.png"))
+
+
+def kept(notebook: Notebook, server: Server) -> dict[str, Any]:
+    """What the saved file holds of the predictions, by question."""
+    notebook.command("docmanager:save")
+    name = notebook.page.evaluate(
+        "() => window.jupyterapp.shell.currentWidget.context.contentsModel.name"
+    )
+    saved = json.loads((server.folder / name).read_text(encoding="utf-8"))
+    found: dict[str, Any] = saved["metadata"].get("interactive_training", {}).get("predictions", {})
+    return found
+
+
+def restart(notebook: Notebook) -> None:
+    """A new kernel for the open notebook."""
+    notebook.page.evaluate(
+        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+    )
+    notebook.ready()
+
+
+def test_between_cells(lab: OpenNotebook, server: Server) -> None:
+    notebook = lab(BETWEEN, REVEAL)
+    page = notebook.page
+    notebook.run()
+    page.wait_for_selector(".it-alone")
+    first = page.locator(".it-alone").first
+    # Both cells show the question: the truth waits for an answer.
+    notebook.wait("() => document.querySelectorAll('.it-alone .it-ask:not([hidden])').length === 2")
+    assert page.locator(".it-bar-row:visible").count() == 0
+    assert "<img" in first.inner_text()  # as text
+    assert page.locator(".it-alone img").count() == 0
+    shot(notebook, "prediction_asks")
+
+    first.get_by_role("button", name="Hands").click()
+    for count in ("x", "-3", "1.5"):
+        first.get_by_role("textbox", name="hands for arrive").fill(count)
+        first.get_by_role("textbox", name="hands for arrive").press("Enter")
+        notebook.wait(TEXT, [".it-alone [role=alert]", f"'{count}' is no count"])
+    assert kept(notebook, server) == {}
+    for i, count in enumerate(("3", "12", "7")):
+        field = first.locator(f"[data-key=hands-{i}]")
+        field.fill(count)
+        field.press("Tab")
+    notebook.wait("() => !document.querySelector('.it-alone [role=alert]').textContent")
+    first.locator("[data-key=answer-2]").click()
+    notebook.wait("() => document.querySelectorAll('.it-truth').length === 2")
+    widths = [bar.bounding_box() for bar in first.locator(".it-bar").all()]
+    across = [box["width"] for box in widths if box is not None]
+    assert len(across) == 3
+    assert abs(across[0] / across[1] - 3 / 12) < 0.02
+    assert abs(across[2] / across[1] - 7 / 12) < 0.02
+    assert "what happened" in first.locator(".it-bars").inner_text()
+    shot(notebook, "prediction_bars")
+    notebook.theme("dark")
+    shot(notebook, "prediction_bars_dark")
+    notebook.theme("light")
+
+    (answer,) = kept(notebook, server).values()
+    assert answer["hands"] == [3, 12, 7]
+    assert answer["guess"].startswith("leave <img")
+    notebook.reload()
+    notebook.wait("() => document.querySelectorAll('.it-truth').length === 2")
+    assert "your guess" in page.locator(".it-bars").first.inner_text()
+    restart(notebook)
+    notebook.run()
+    notebook.wait("() => document.querySelectorAll('.it-truth').length === 2")
+    assert page.locator(".it-count").all_inner_texts()[:3] == ["3", "12", "7"]
+    assert page.evaluate("() => window.hacked") is None
+    assert notebook.errors == []
+
+
+def test_change_and_skip(lab: OpenNotebook, server: Server) -> None:
+    notebook = lab(BETWEEN)
+    page = notebook.page
+    notebook.run()
+    page.locator("[data-key=answer-0]").click()
+    notebook.wait(TEXT, [".it-alone", "your guess: arrive"])
+    page.get_by_role("button", name="Change").click()
+    page.locator("[data-key=answer-1]").click()
+    notebook.wait(TEXT, [".it-alone", "your guess: swing"])
+    (answer,) = kept(notebook, server).values()
+    assert answer == {"guess": "swing"}
+    page.get_by_role("button", name="Change").click()
+    page.get_by_role("button", name="Skip").click()
+    notebook.wait(TEXT, [".it-alone", "Skipped."])
+    assert notebook.errors == []
+
+
+def test_over_the_future_of_a_lab(lab: OpenNotebook, server: Server) -> None:
+    notebook = lab(CHOOSE)
+    page = notebook.page
+    notebook.run()
+    notebook.wait(AT_REST, 40)
+    page.wait_for_selector(".it-over .it-ask:not([hidden])")
+    # It covers the future of the picture and nothing else: half the axes, none of the gutter.
+    box = page.locator(".it-over .it-ask").bounding_box()
+    figure = page.locator(".live-figure").first.bounding_box()
+    assert box is not None
+    assert figure is not None
+    left, right = figure["x"] + 44, figure["x"] + figure["width"] - 76
+    assert abs(box["x"] - (left + right) / 2) < 1.5
+    assert abs(box["x"] + box["width"] - right) < 1.5
+    assert box["y"] >= figure["y"]
+    assert box["height"] < 152
+    page.locator("[data-key=answer-0]").press("Enter")  # from the keyboard
+    notebook.wait(AT_REST, 80)
+    page.wait_for_selector(".it-ask", state="hidden")
+    assert notebook.run_code("print(lab.guess)").strip() == "higher"
+    assert kept(notebook, server) == {"What happens without zero_grad?": {"guess": "higher"}}
+
+    restart(notebook)
+    notebook.run()  # another run asks again, and shows what was said last time
+    notebook.wait(AT_REST, 40)
+    page.wait_for_selector("[data-key=answer-0].it-last-time")
+    page.get_by_role("button", name="Skip").click()
+    page.wait_for_selector(".it-ask", state="hidden")
+    assert notebook.run_code("print(lab.run.index, lab.run.recipe.stages[0])").split() == [
+        "40",
+        "zero_grad",
+    ]
+    assert kept(notebook, server) == {"What happens without zero_grad?": {"guess": "higher"}}
+    assert notebook.errors == []
+
+
+def test_drawn_with_the_mouse(lab: OpenNotebook, server: Server) -> None:
+    notebook = lab(DRAW)
+    page = notebook.page
+    notebook.run()
+    notebook.wait(AT_REST, 40)
+    pad = page.locator(".it-sketch")
+    pad.wait_for()
+    shot(notebook, "draw_asks")
+    box = pad.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 0.1 * box["width"], box["y"] + 0.8 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 0.2 * box["height"], steps=12)
+    page.mouse.up()
+    points = page.evaluate(POINTS)
+    assert points[0][0] == 0  # from where the picture ends
+    across = [x for x, _ in points]
+    assert across == sorted(across)
+    assert abs(points[-1][0] - 0.9) < 0.05
+    assert abs(points[-1][1] - 0.2) < 0.03
+    shot(notebook, "draw_drawn")
+    notebook.theme("dark")
+    shot(notebook, "draw_dark")
+    notebook.theme("light")
+    page.get_by_role("button", name="Clear", exact=True).click()
+    assert page.evaluate(POINTS) == []
+    page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.5 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] + 300, box["y"] - 200, steps=5)  # beyond the edge
+    page.mouse.up()
+    page.get_by_role("button", name="Done").click()
+    notebook.wait(AT_REST, 80)
+    shot(notebook, "draw_truth")
+    assert notebook.run_code("print('zero_grad' in lab.run.recipe.stages)").strip() == "False"
+    (answer,) = kept(notebook, server).values()
+    curve = answer["drawn"]
+    assert [curve[0][0], curve[-1][0]] == [40, 80]
+    high = float(notebook.run_code("print(lab.panels.pictures.loss.ax.get_ylim()[1])"))
+    assert abs(curve[-1][1] - high) < 1e-3 * high  # the top of the axes
+    assert len(json.dumps(answer)) < 1_000
+    assert "your guess" in notebook.run_code(
+        "print(lab.panels.pictures.loss.labels.texts['guess'].get_text())"
+    )
+    notebook.reload()
+    notebook.wait("() => Number(document.querySelector('.live-figure')?.dataset.painted) > 0")
+    assert kept(notebook, server) == {
+        "From here on without `zero_grad`: draw the loss.": {"drawn": curve}
+    }
+    restart(notebook)
+    notebook.run()
+    notebook.wait(AT_REST, 40)
+    notebook.wait("() => document.querySelector('.it-sketch-last').getAttribute('points')")
+    assert notebook.errors == []
+
+
+def test_drawn_with_keys_and_touch(lab: OpenNotebook, server: Server) -> None:
+    notebook = lab(DRAW)
+    page = notebook.page
+    notebook.run()
+    notebook.wait(AT_REST, 40)
+    pad = page.locator(".it-sketch")
+    pad.wait_for()
+    box = pad.bounding_box()
+    assert box is not None
+    finger = page.context.new_cdp_session(page)
+    finger.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+
+    def touch(kind: str, *at: float) -> None:
+        x, y = (box["x"] + at[0] * box["width"], box["y"] + at[1] * box["height"]) if at else (0, 0)
+        finger.send(
+            "Input.dispatchTouchEvent",
+            {"type": kind, "touchPoints": [{"x": x, "y": y}] if at else []},
+        )
+
+    touch("touchStart", 0.2, 0.5)
+    touch("touchMove", 0.5, 0.3)
+    touch("touchMove", 0.8, 0.4)
+    touch("touchEnd")
+    touched = page.evaluate(POINTS)
+    assert abs(touched[-1][0] - 0.8) < 0.05
+    finger.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+
+    pad.focus()
+    pad.press("Delete")
+    assert page.evaluate(POINTS) == []
+    start = float(pad.get_attribute("aria-valuenow") or "nan")
+    pad.press("ArrowUp")
+    heights = [y for _, y in page.evaluate(POINTS)]
+    assert len(heights) == 25
+    assert abs((1 - heights[-1]) * 100 - (start + 2)) < 1
+    for _ in range(12):
+        pad.press("ArrowRight")
+    pad.press("Shift+ArrowDown")
+    heights = [y for _, y in page.evaluate(POINTS)]
+    assert heights[12] < heights[13] == heights[24]  # only from there on
+    assert "step" in (pad.get_attribute("aria-valuetext") or "")
+    pad.press("Enter")
+    notebook.wait(AT_REST, 80)
+    (answer,) = kept(notebook, server).values()
+    assert len(answer["drawn"]) == 25
+    assert notebook.errors == []
+
+
+@pytest.mark.parametrize(
+    ("number", "truths"),
+    [
+        ("01", ["moves nothing", "stay where it is", "fall as usual"]),
+        ("02", ["higher than at the start", "swing for ever"]),
+        ("03", ["only if it was cleared to 0"]),
+    ],
+)
+def test_the_predictions_of_a_notebook(lab: OpenNotebook, number: str, truths: list[str]) -> None:
+    (path,) = (Path(__file__).resolve().parents[2] / "notebooks").glob(f"{number}_*.ipynb")
+    notebook = lab(path=path)
+    page = notebook.page
+    notebook.run()  # all cells at once: every truth still waits for its answer
+    asking = page.locator(".it-alone:has([data-key=answer-0])")
+    answered: list[str] = []
+    cells = "() => window.jupyterapp.shell.currentWidget.content.widgets.length"
+    for cell in range(page.evaluate(cells)):
+        page.evaluate(
+            "(i) => window.jupyterapp.shell.currentWidget.content.scrollToItem(i)",
+            cell,
+        )
+        if not asking.first.is_visible():
+            continue
+        alone = asking.first.element_handle()
+        asking.first.locator("[data-key=answer-0]").click()
+        page.wait_for_function(
+            "(alone) => alone.querySelector('.it-truth')", arg=alone, timeout=10_000
+        )
+        answered.append(
+            alone.evaluate("(alone) => alone.querySelector('.it-truth > span').textContent")
+        )
+    assert answered == truths
+    assert notebook.errors == []

@@ -1,0 +1,372 @@
+"""Predictions in a lab and between cells, without a browser."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+from interactive_training import Recipe, RecipeError
+from interactive_training.exercises import PredictionError, Question
+from interactive_training.figures.curves import GUESS_ROOM, GUESS_ROWS, Guess, LossCurve
+from interactive_training.labs import Prediction, TrainingLab, cells
+from interactive_training.labs.statestring import LabState, StateStringError
+from tests.labs.conftest import Labs, hear, widgets
+from tests.labs.test_training_lab import until
+
+UNCLEARED = tuple(stage for stage in Recipe().stages if stage != "zero_grad")
+HOSTILE = "<img src=x onerror=alert(1)>"
+CURVE = [[4, 0.5], [6, 1.0], [8, 2.0]]
+
+
+def drawing(make: Labs, **change: Any) -> TrainingLab:
+    """A lab that asks for a curve at step 4."""
+    lab = make("bowl", Recipe(lr=0.05), until=4, ask=Question("Draw it.", change=change))
+    lab.advance(4)
+    return lab
+
+
+def over(lab: TrainingLab, step: int) -> None:
+    until(lambda: lab.run.index == step and not lab.session.playing)
+    until(lambda: lab.top.state["index"] == step and not lab.top.state["playing"])
+
+
+def test_a_question_covers_the_future_only(make: Labs) -> None:
+    lab = make("digits", ask="zero_grad", until=4)
+    assert not lab.asked.state["open"]  # nothing has happened yet
+    lab.advance(4)
+    state = lab.asked.state
+    assert state["open"]
+    left, right = lab.panels.pictures.loss.ax.get_xlim()
+    assert state["place"]["share"] == (4 - left) / (right - left) == 0.5
+    assert state["text"] == "Without `optimizer.zero_grad()`, 4 steps later accuracy will be:"
+    assert state["answers"] == ["higher", "the same", "at guessing"]
+
+
+def test_skip_leaves_the_run_alone(make: Labs) -> None:
+    lab = make("digits", ask="zero_grad", until=4)
+    lab.advance(4)
+    hear(lab, "answer", value=-1)
+    assert not lab.asked.state["open"]
+    assert lab.run.recipe.stages == Recipe().stages
+    assert lab.run.index == 4
+    assert lab.guess == ""
+    assert lab.asked.state["kept"] == {}
+
+
+def test_the_guess_goes_with_the_way_that_it_was_about(make: Labs) -> None:
+    lab = make("digits", ask="zero_grad", until=4)
+    lab.advance(4)
+    hear(lab, "answer", value=0)
+    over(lab, 8)
+    assert lab.guess == "higher"
+    assert lab.panels.pictures.loss.guess.get_text() == "your guess: higher"
+    hear(lab, "rewind", value=6)
+    until(lambda: lab.run.index == 6)
+    assert lab.guess == "higher"  # still past the answer
+    hear(lab, "rewind", value=2)
+    until(lambda: lab.run.index == 2)
+    until(lambda: lab.panels.pictures.loss.guess.get_text() == "")
+    hear(lab, "undo")
+    until(lambda: lab.run.index == 6)
+    until(lambda: lab.panels.pictures.loss.guess.get_text() == "your guess: higher")
+    hear(lab, "rewind", value=4)  # the line is back, and another way begins here
+    until(lambda: lab.run.recipe.stages == Recipe().stages)
+    lab.advance(3)
+    assert lab.guess == ""
+    hear(lab, "undo")
+    until(lambda: lab.guess == "higher")
+    hear(lab, "reset")
+    until(lambda: lab.run.index == 0)
+    lab.advance(6)
+    assert lab.guess == ""  # another run
+    assert not lab.asked.state["open"]  # asked once
+
+
+def test_an_undo_of_the_answer_takes_the_guess_off(make: Labs) -> None:
+    lab = make("digits", ask="zero_grad", until=4)
+    lab.advance(4)
+    hear(lab, "answer", value=1)
+    over(lab, 8)
+    hear(lab, "undo")
+    until(lambda: lab.guess == "")
+    assert lab.run.recipe.stages == Recipe().stages
+
+
+def test_a_drawn_guess_stays_on_the_picture(make: Labs) -> None:
+    lab = drawing(make, stages=UNCLEARED)
+    state = lab.asked.state
+    assert (state["open"], state["draw"], state["answers"]) == (True, True, [])
+    assert state["axes"]["x"] == [4, 8]
+    assert state["axes"]["log"]
+    assert 0 < state["axes"]["start"] < 1
+    hear(lab, "draw", value=CURVE)
+    over(lab, 8)
+    assert "zero_grad" not in lab.run.recipe.stages
+    drawn = lab.panels.pictures.loss
+    assert np.array_equal(drawn.drawn.get_xydata(), CURVE)
+    assert drawn.labels.texts["guess"].get_text() == "your guess"
+    assert lab.asked.state["kept"] == {"drawn": CURVE}
+    hear(lab, "rewind", value=1)
+    until(lambda: lab.run.index == 1)
+    until(lambda: len(lab.panels.pictures.loss.drawn.get_xdata()) == 0)
+
+
+@pytest.mark.parametrize("points", [[[4, 1]], [[5, 1], [4, 1]], "no", [[4, "x"], [5, 1]]])
+def test_a_curve_that_cannot_be_used_asks_again(make: Labs, points: Any) -> None:
+    lab = drawing(make)
+    hear(lab, "draw", value=points)
+    assert lab.asked.state["open"]
+    assert "draw" in lab.asked.state["problem"]
+    assert lab.run.index == 4
+    hear(lab, "draw", value=CURVE)
+    over(lab, 8)
+    assert lab.asked.state["problem"] == ""
+
+
+def test_a_question_of_ones_own_makes_its_change(make: Labs) -> None:
+    ask = Question("The rate times four:", ["faster", "slower"], {"lr": 0.2})
+    lab = make("bowl", Recipe(lr=0.05), until=3, ask=ask)
+    lab.advance(3)
+    hear(lab, "answer", value=0)
+    over(lab, 6)
+    assert lab.run.recipe.lr == 0.2
+    assert lab.guess == "faster"
+    with pytest.raises(RecipeError, match="lr"):
+        make("bowl", ask=Question("?", ["a", "b"], {"lr": -1}))
+
+
+def test_the_loss_is_asked_for_where_nothing_is_right(make: Labs) -> None:
+    lab = make("bowl", Recipe(lr=0.05), ask="zero_grad", until=20)
+    lab.advance(20)
+    assert lab.asked.state["text"].endswith("20 steps later the loss will be:")
+    assert lab.asked.state["answers"] == ["lower", "the same", "higher"]
+    hear(lab, "hands", value=["1", "2", "3"])
+    hear(lab, "answer", value=0)
+    over(lab, 40)
+    truth = lab.asked.state["truth"]
+    you, unchanged = lab.history, lab.session.ghost_history
+    assert unchanged is not None
+    assert truth == (0 if you.last("average") < unchanged.last("average") else 2)
+
+
+def test_hands_stand_beside_what_happened(make: Labs) -> None:
+    lab = make("digits", ask="zero_grad", until=200)
+    lab.advance(200)
+    for bad in (["3", "-1", "4"], ["3", "x", "4"], ["3", "4"], None, HOSTILE):
+        hear(lab, "hands", value=bad)
+        assert lab.asked.state["problem"]
+        assert lab.asked.state["hands"] == []
+    hear(lab, "hands", value=["3", "", "12"])
+    assert (lab.asked.state["hands"], lab.asked.state["problem"]) == ([3, 0, 12], "")
+    hear(lab, "pace", value="full")
+    hear(lab, "answer", value=0)
+    until(lambda: lab.asked.state["mode"] == "")  # not before it has happened
+    over(lab, 400)
+    until(lambda: lab.asked.state["mode"] == "bars")
+    state = lab.asked.state
+    assert (state["guess"], state["truth"], state["hands"]) == (0, 2, [3, 0, 12])
+    assert state["kept"] == {"guess": "higher", "hands": [3, 0, 12]}
+    hear(lab, "rewind", value=100)
+    until(lambda: lab.asked.state["mode"] == "")
+
+
+def test_what_a_notebook_kept_is_shown_and_asked_again(make: Labs) -> None:
+    lab = make("digits", ask="zero_grad", until=4)
+    lab.advance(4)
+    hear(lab, "recall", value={"guess": "the same", "hands": [1, 2, 3], "junk": HOSTILE})
+    state = lab.asked.state
+    assert (state["open"], state["before"], state["hands"]) == (True, 1, [1, 2, 3])
+    assert state["kept"] == {"guess": "the same", "hands": [1, 2, 3]}
+    assert lab.run.index == 4
+    hear(lab, "recall", value=HOSTILE)
+    assert lab.asked.state["open"]
+
+
+def test_a_string_holds_the_open_question(make: Labs) -> None:
+    lab = make("digits", ask="zero_grad", until=4)
+    again = TrainingLab.from_string(lab.to_string())
+    try:
+        again.advance(4)
+        assert again.asked.state["open"]
+        hear(again, "answer", value=-1)
+        assert "ask" not in LabState.from_string(again.to_string()).shown
+    finally:
+        again.close()
+    hostile = LabState("digits", {}, 0, {}, (), 0, {"ask": HOSTILE})
+    with pytest.raises(StateStringError, match="choose one of"):
+        TrainingLab.from_string(hostile.to_string())
+
+
+def test_words_lie_where_no_line_passes(make: Labs) -> None:
+    lab = make("digits", ask="zero_grad")
+    lab.advance(200)
+    hear(lab, "pace", value="full")
+    hear(lab, "answer", value=2)
+    over(lab, 400)
+    loss = lab.panels.pictures.loss
+    figure = lab.panels.loss.figure
+    figure.canvas.draw()
+    box = loss.guess.get_window_extent()
+    to_screen = loss.ax.transData
+    for line in (loss.you, loss.ghost):
+        x, y = to_screen.transform(line.get_xydata()).T
+        beside = (x >= box.x0) & (x <= box.x1)
+        assert beside.any()
+        assert not ((y[beside] > box.y0) & (y[beside] < box.y1)).any()
+    gutter = loss.ax.bbox.x1
+    named = loss.labels.texts["guessing"]
+    assert named.get_text() == "guessing\n2.30"
+    assert named.get_window_extent().x0 > gutter
+    middles = sorted(
+        (text.get_window_extent() for text in loss.labels.texts.values() if text.get_text()),
+        key=lambda one: one.y0,
+    )
+    assert len(middles) == 3
+    for below, above in pairwise(middles):
+        assert above.y0 > below.y0 + 10
+
+
+def test_a_guess_moves_only_when_a_line_comes_near() -> None:
+    from matplotlib.figure import Figure
+
+    from interactive_training.figures.curves import Curve
+
+    ax = Figure().add_subplot(xlim=(0, 100), ylim=(0, 1))
+    picture = LossCurve(ax, guessing=None)
+    guess = Guess(50, "rise")
+    places = []
+    for height in np.linspace(0, 1, 41):
+        x = np.arange(100.0)
+        picture.show(Curve(x, np.full(100, height)), guess=guess)
+        places.append(picture.guess.get_position()[1])
+        assert places[-1] in GUESS_ROWS
+        assert abs(places[-1] - height) >= GUESS_ROOM
+    moves = sum(a != b for a, b in pairwise(places))
+    assert 1 <= moves <= 3
+
+
+# Between two cells --------------------------------------------------------------------------------
+
+
+Ask = Callable[..., Prediction]
+
+
+@pytest.fixture
+def ask(sent: list[dict[str, Any]]) -> Iterator[Ask]:
+    """Return a function that makes a Prediction, which is closed after the test."""
+    made: list[Prediction] = []
+
+    def new(text: str = "It will", answers: Any = ("fall", "stay", "rise")) -> Prediction:
+        made.append(Prediction(text, answers))
+        return made[-1]
+
+    yield new
+    for one in made:
+        one.close()
+
+
+def say(prediction: Prediction, verb: str, value: Any = None) -> dict[str, Any]:
+    """What the browser would send; what it then shows."""
+    prediction._receive({"verb": verb, "value": value})
+    state: dict[str, Any] = prediction._part.state
+    return state
+
+
+def test_answer_change_reveal(ask: Ask) -> None:
+    guess = ask()
+    assert guess.guess is None
+    assert say(guess, "answer", 1)["mode"] == "answered"
+    assert guess.guess == "stay"
+    assert say(guess, "again")["mode"] == "ask"
+    assert say(guess, "answer", 2)["kept"] == {"guess": "rise"}
+    assert guess.reveal("fall") is guess
+    state = say(guess, "answer", 0)  # too late
+    assert (state["mode"], state["guess"], state["truth"]) == ("bars", 2, 0)
+    assert say(guess, "again")["mode"] == "bars"
+    assert repr(guess) == "It will (fall / stay / rise) your guess: rise. What happened: fall."
+
+
+def test_a_truth_waits_for_the_answer(ask: Ask) -> None:
+    guess = ask()
+    guess.reveal(2)
+    assert (guess._part.state["mode"], guess._part.state["truth"]) == ("ask", None)
+    assert "What happened" not in repr(guess)
+    assert say(guess, "answer", 0)["mode"] == "bars"
+    other = ask()
+    other.reveal("rise")
+    assert say(other, "answer", -1)["mode"] == "bars"
+    assert other.guess is None
+
+
+@pytest.mark.parametrize("answer", ["climb", 3, -1, None, True])
+def test_a_truth_that_is_no_answer(ask: Ask, answer: Any) -> None:
+    with pytest.raises(PredictionError, match="choose one of"):
+        ask().reveal(answer)
+
+
+def test_hands_between_cells(ask: Ask) -> None:
+    guess = ask()
+    assert say(guess, "hands", ["1", "-2", ""])["problem"]
+    assert guess.hands == {}
+    assert say(guess, "hands", ["1", "2", ""])["problem"] == ""
+    assert guess.hands == {"fall": 1, "stay": 2, "rise": 0}
+    say(guess, "answer", 0)
+    say(guess, "again")
+    assert guess.hands == {"fall": 1, "stay": 2, "rise": 0}
+    guess.reveal(1)
+    say(guess, "answer", -1)
+    assert say(guess, "hands", ["4", "0", "0"])["hands"] == [4, 0, 0]  # late hands count too
+
+
+def test_a_kept_answer_comes_back(ask: Ask) -> None:
+    first = ask()
+    say(first, "hands", [1, 2, 3])
+    kept = json.loads(json.dumps(say(first, "answer", 2)["kept"]))
+    again = ask()
+    assert say(again, "recall", kept)["mode"] == "answered"
+    assert (again.guess, again.hands) == (first.guess, first.hands)
+    say(again, "again")
+    say(again, "answer", 0)
+    assert say(again, "recall", kept)["guess"] == 0  # the newer answer stays
+
+
+@pytest.mark.parametrize("kept", [None, HOSTILE, {"guess": HOSTILE}, {"guess": 7}, [1]])
+def test_a_strange_notebook_asks_anew(ask: Ask, kept: Any) -> None:
+    assert say(ask(), "recall", kept)["mode"] == "ask"
+
+
+def test_hostile_words_are_words(ask: Ask) -> None:
+    guess = ask(HOSTILE, [HOSTILE, "</script>"])
+    state = say(guess, "answer", 0)
+    assert state["text"] == state["answers"][0] == HOSTILE  # the page sets text, never tags
+    assert guess._repr_mimebundle_()[0]["text/plain"].startswith(HOSTILE)
+
+
+def test_a_curve_needs_a_lab(ask: Ask) -> None:
+    with pytest.raises(PredictionError, match="TrainingLab"):
+        ask("Draw it.", [])
+
+
+def test_a_bad_message_says_so_and_keeps_the_question(ask: Ask) -> None:
+    guess = ask()
+    guess._part._receive(None, {"verb": "answer", "value": HOSTILE}, None)
+    assert guess._part.state["mode"] == "ask"
+    assert "is no answer" in guess._part.state["problem"]
+    guess._part._receive(None, {}, None)
+    assert guess._part.state["problem"].startswith("KeyError")
+
+
+def test_a_cell_run_again_leaves_one_question(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[int] = []
+    monkeypatch.setattr(cells, "_running", lambda: ("cell", len(runs)))
+    found = set()
+    for run in range(20):
+        runs.append(run)
+        ask()
+        found.add(widgets())
+    assert len(found) == 1
