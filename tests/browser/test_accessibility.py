@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING
 
 import pytest
@@ -173,4 +174,5 @@ def test_the_presenter_is_read_from_the_last_row(lab: OpenNotebook) -> None:
         "labels = lab.panels.pictures.loss.labels.texts.values()\n"
         "print([(t.get_text(), t.get_fontsize()) for t in labels if t.get_text()])"
     )
-    assert said.strip() == "[('you', 24.0), ('unchanged', 24.0)]"
+    labels = ast.literal_eval(said.strip())
+    assert labels == [("you", 24.0), ("unchanged", 24.0), ("guessing\n2.30", 24.0)]

@@ -116,7 +116,8 @@ def test_between_cells(lab: OpenNotebook, server: Server) -> None:
     notebook.wait("() => document.querySelectorAll('.it-truth').length === 2")
     assert page.locator(".it-count").all_inner_texts()[:3] == ["3", "12", "7"]
     assert page.evaluate("() => window.hacked") is None
-    assert notebook.errors == []
+    # JupyterLab drops its own requests to the kernel that was restarted, and says so.
+    assert [e for e in notebook.errors if not e.startswith("Error: Canceled future")] == []
 
 
 def test_change_and_skip(lab: OpenNotebook, server: Server) -> None:
