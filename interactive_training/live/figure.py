@@ -222,6 +222,11 @@ class LiveFigure(anywidget.AnyWidget):
 
     # What the group asks; it holds the lock.
 
+    @property
+    def sized(self) -> bool:
+        """Whether a view has said its size; the group's answer may speak of one that has not."""
+        return self._picture.page is not None
+
     def again(self) -> None:
         """Let the next message hold this figure, whether or not it looks different."""
         self.due, self._content = True, None

@@ -73,11 +73,13 @@ class Group(ipywidgets.Widget):
         super().close()
 
     def _due(self) -> list[LiveFigure]:
-        return [live for live in self._figures if live.due and len(live.views)]
+        return [live for live in self._figures if live.due and live.sized and len(live.views)]
 
     def _receive(self, _: Any, message: dict[str, Any], __: Any) -> None:
         """The page has painted all messages up to one: note it, and send what waited or is lost."""
         with self.lock:
+            if not self._figures:  # closed since the page wrote this
+                return
             for place, view, visible in message["views"]:
                 self._figures[place].views.painted(view, visible)
             number = message["number"]

@@ -533,3 +533,20 @@ def test_many_threads(make_live: Any, make_page: Any, clock: Any, decode: Any) -
             decode(state["frame"], states["scene"])  # every frame fits the scene it came with
     live.flush()
     assert len(decode(live.frame, live.scene)["blocks"][0]["points"]) == 299 % 7
+
+
+def test_an_answer_that_speaks_of_a_figure_before_its_first_view(
+    clock: Any, make_live: Any, make_page: Any
+) -> None:
+    """The page answers for all its views, and one of them may not have said its size yet."""
+    group = Group(clock)
+    first, second = make_live(group=group), make_live(group=group)
+    page = make_page(first)
+    page.hello()
+    second.update()
+    views = [[0, page.name, True], [1, "other", True]]
+    page.group.receive({"number": group.flow.number, "had": [1, 0], "views": views})
+    assert first.problem == second.problem == ""
+    assert second.frame == b""
+    make_page(second, "other").hello()
+    assert second.frame != b""
