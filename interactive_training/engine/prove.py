@@ -15,14 +15,6 @@ from interactive_training.engine.run import Run
 from interactive_training.engine.source import YOURS, export, source
 from interactive_training.engine.threads import threads_of
 
-# A new Python that runs a script as `python script.py` does, but for torch's compiler.
-ALONE = """
-import runpy, sys
-from interactive_training.engine.lean import without_compiler
-without_compiler()
-runpy.run_path(sys.argv[1], run_name="__main__")
-"""
-
 
 @dataclass(frozen=True)
 class Proof:
@@ -68,7 +60,7 @@ def prove(run: Run, losses: Sequence[float], first: int = 0) -> Proof:
         script = export(twin or run, folder, len(wanted), start=start)
         threads = str(run.threads or torch.get_num_threads())
         done = subprocess.run(  # noqa: S603  our own script, with this Python
-            [sys.executable, "-c", ALONE, script.name],
+            [sys.executable, script.name],
             cwd=folder,
             env=os.environ | {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads},
             capture_output=True,

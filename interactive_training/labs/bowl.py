@@ -46,8 +46,7 @@ class BowlLab:
     (2,) and returns a scalar, shown over `box`, ((left, right), (bottom, top)). All take `noise`,
     that of minibatches, which begins at `seed`. `recipe` is the learner's optimizer, `start` and
     `steps` those of the surface if they are not given. `hide=["setup"]` leaves out the set-up
-    strip. Raises TaskError or RecipeError when they
-    do not fit.
+    strip. Raises TaskError or RecipeError when they do not fit.
 
     Every path is a real run of torch.optim through the package's training loop. `paths` are those
     on the screen; `change`, `move` and `add` do what the controls do and raise in the cell.

@@ -69,7 +69,8 @@ class Group(ipywidgets.Widget):
 
     def close(self) -> None:
         """Take the group off every page, once its figures are."""
-        self._figures.clear()
+        with self.lock:
+            self._figures.clear()
         super().close()
 
     def _due(self) -> list[LiveFigure]:
@@ -90,9 +91,8 @@ class Group(ipywidgets.Widget):
             for live, newest in zip(self._figures, had, strict=False):
                 if newest < live.sent <= number:
                     live.again()
-            for live in self._figures[:1]:  # it speaks for all
-                with live.showing_errors("painted"):
-                    self.offer()
+            with self._figures[0].showing_errors("painted"):  # it speaks for all
+                self.offer()
         for live in list(self._figures):
             with live.showing_errors("seen"):
                 live.tell_visible()

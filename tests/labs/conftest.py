@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import comm
 import ipywidgets
 import pytest
 
-from interactive_training.labs import TrainingLab
+from interactive_training.labs import BowlLab, TrainingLab
+
+Lab = TypeVar("Lab", TrainingLab, BowlLab)
 
 
 class KeptComm:
@@ -42,16 +44,28 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 Labs = Callable[..., TrainingLab]
+Bowls = Callable[..., BowlLab]
 
 
 @pytest.fixture
 def make(sent: list[dict[str, Any]]) -> Iterator[Labs]:
     """Return a function that makes a TrainingLab, which is closed after the test."""
-    threads = set(threading.enumerate())
-    labs: list[TrainingLab] = []
+    yield from closing(TrainingLab)
 
-    def new(*args: Any, **kwargs: Any) -> TrainingLab:
-        labs.append(TrainingLab(*args, **kwargs))
+
+@pytest.fixture
+def make_bowl(sent: list[dict[str, Any]]) -> Iterator[Bowls]:
+    """Return a function that makes a BowlLab, which is closed after the test."""
+    yield from closing(BowlLab)
+
+
+def closing(kind: Callable[..., Lab]) -> Iterator[Callable[..., Lab]]:
+    """Yield a function that makes labs; afterwards they are closed and have left no thread."""
+    threads = set(threading.enumerate())
+    labs: list[Lab] = []
+
+    def new(*args: Any, **kwargs: Any) -> Lab:
+        labs.append(kind(*args, **kwargs))
         return labs[-1]
 
     yield new

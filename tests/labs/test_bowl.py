@@ -5,9 +5,7 @@ from __future__ import annotations
 import runpy
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,25 +19,7 @@ from interactive_training.engine.slices import slice_through
 from interactive_training.labs import BowlLab
 from interactive_training.labs.bowlstate import lane_of
 from interactive_training.labs.latest import Latest
-from tests.labs.conftest import widgets
-
-Make = Callable[..., BowlLab]
-
-
-@pytest.fixture
-def make(sent: list[dict[str, Any]]) -> Iterator[Make]:
-    """Return a function that makes a BowlLab, which is closed after the test."""
-    threads = set(threading.enumerate())
-    labs: list[BowlLab] = []
-
-    def new(*args: Any, **kwargs: Any) -> BowlLab:
-        labs.append(BowlLab(*args, **kwargs))
-        return labs[-1]
-
-    yield new
-    for lab in labs:
-        lab.close()
-    assert set(threading.enumerate()) <= threads
+from tests.labs.conftest import Bowls, widgets
 
 
 def hear(lab: BowlLab, verb: str, **message: Any) -> None:
@@ -77,8 +57,8 @@ def drag(lab: BowlLab, x: float, y: float, *, handle: int = 0, done: bool = True
     assert live.problem == ""
 
 
-def test_the_first_state(make: Make) -> None:
-    lab = make()
+def test_the_first_state(make_bowl: Bowls) -> None:
+    lab = make_bowl()
     assert said(lab) == "30 steps: (6.8e-05, 2.1e-21). Each step: flat x 0.70, steep x -0.20."
     lr, momentum, optimizer = lab.controls.state["controls"]
     assert (lr["value"], momentum["value"], optimizer["value"]) == (0.15, 0.0, "SGD")
@@ -89,8 +69,8 @@ def test_the_first_state(make: Make) -> None:
     assert metadata["image/png"]["alt"] == said(lab)
 
 
-def test_every_control_changes_what_is_said(make: Make) -> None:
-    lab = make()
+def test_every_control_changes_what_is_said(make_bowl: Bowls) -> None:
+    lab = make_bowl()
     for name, value in (
         ("lr", 0.25),
         ("lr", 0.3),
@@ -112,8 +92,8 @@ def test_every_control_changes_what_is_said(make: Make) -> None:
     assert lab.shown.before is not None
 
 
-def test_the_start_and_the_pin_are_dragged(make: Make) -> None:
-    lab = make()
+def test_the_start_and_the_pin_are_dragged(make_bowl: Bowls) -> None:
+    lab = make_bowl()
     looked_at(lab)
     drag(lab, -2.0, 1.0)
     settled(lab)
@@ -127,8 +107,8 @@ def test_the_start_and_the_pin_are_dragged(make: Make) -> None:
     assert lab.reading.leaves[0] is not None
 
 
-def test_of_500_drags_the_newest_wins_and_nothing_is_left_to_do(make: Make) -> None:
-    lab = make()
+def test_of_500_drags_the_newest_wins_and_nothing_is_left_to_do(make_bowl: Bowls) -> None:
+    lab = make_bowl()
     looked_at(lab)
     settled(lab)
     done = lab._latest.done
@@ -143,8 +123,8 @@ def test_of_500_drags_the_newest_wins_and_nothing_is_left_to_do(make: Make) -> N
     assert lab._latest.done == quiet
 
 
-def test_a_race_of_three_and_its_sources(make: Make) -> None:
-    lab = make()
+def test_a_race_of_three_and_its_sources(make_bowl: Bowls) -> None:
+    lab = make_bowl()
     hear(lab, "add")
     hear(lab, "add")
     assert [racer.recipe.optimizer for racer in lab.race.racers] == ["SGD", "SGD", "Adam"]
@@ -165,16 +145,16 @@ def test_a_race_of_three_and_its_sources(make: Make) -> None:
         lab.change("third", lr=0.1)
 
 
-def test_a_racer_beside_one_that_diverges_stays_on_the_picture(make: Make) -> None:
-    lab = make(recipe=Recipe(lr=0.43))
+def test_a_racer_beside_one_that_diverges_stays_on_the_picture(make_bowl: Bowls) -> None:
+    lab = make_bowl(recipe=Recipe(lr=0.43))
     lab.add()
     assert lab.race.racers[1].recipe.lr == pytest.approx(0.2)
     assert lab.reading.leaves[0] is not None and lab.reading.leaves[1] is None
     assert lab.reading.heights[1][-1] < 1e-3
 
 
-def test_gradients_a_thousand_times_as_large(make: Make) -> None:
-    lab = make(recipe=Recipe(lr=0.001))
+def test_gradients_a_thousand_times_as_large(make_bowl: Bowls) -> None:
+    lab = make_bowl(recipe=Recipe(lr=0.001))
     lab.add(Recipe(optimizer="Adam", lr=0.1))
     before = [path.points[1] for path in lab.paths]
     lab.change("you", scale=1000)
@@ -187,16 +167,16 @@ def test_gradients_a_thousand_times_as_large(make: Make) -> None:
     ("start", "words"),
     [((9, 9), "off the picture"), ((float("nan"), 1), "finite"), ("ab", "two numbers")],
 )
-def test_a_bad_start_is_refused_and_the_path_kept(make: Make, start: Any, words: str) -> None:
-    lab = make()
+def test_a_bad_start_is_refused_and_the_path_kept(make_bowl: Bowls, start: Any, words: str) -> None:
+    lab = make_bowl()
     points = lab.paths[0].points
     with pytest.raises(TaskError, match=words):
         lab.move(start)
     assert lab.paths[0].points is points
 
 
-def test_bad_values_are_said_and_the_path_kept(make: Make) -> None:
-    lab = make()
+def test_bad_values_are_said_and_the_path_kept(make_bowl: Bowls) -> None:
+    lab = make_bowl()
     points = lab.paths[0].points
     for name, value in (("lr", "fast"), ("lr", -1.0), ("momentum", 2.0), ("clip_at", "nan")):
         hear(lab, "set", name=name, value=value)
@@ -206,8 +186,8 @@ def test_bad_values_are_said_and_the_path_kept(make: Make) -> None:
     assert not lab.words.state["failed"]
 
 
-def test_own_functions(make: Make) -> None:
-    lab = make(lambda w: (w[0] - 1) ** 2 + 3 * w[1] ** 2, start=(-1, 1))
+def test_own_functions(make_bowl: Bowls) -> None:
+    lab = make_bowl(lambda w: (w[0] - 1) ** 2 + 3 * w[1] ** 2, start=(-1, 1))
     assert lab.paths[0].points[-1] == pytest.approx([1, 0], abs=1e-3)
     assert "lr x sharpness 0.6, edge 2." in said(lab)
 
@@ -216,7 +196,7 @@ def test_own_functions(make: Make) -> None:
             raise ValueError("no root below 0")
         return w[0] ** 0.5 + w[1] ** 2
 
-    lab = make(breaks, start=(2, 1))
+    lab = make_bowl(breaks, start=(2, 1))
     points = lab.paths[0].points
     with pytest.raises(TaskError, match="mend the function or move the start"):
         lab.move((-1, 1))
@@ -232,17 +212,17 @@ def test_own_functions(make: Make) -> None:
         (lambda w: w[7], "mend the function"),
     ):
         with pytest.raises(TaskError, match=words):
-            make(function, start=(1, 1))
+            make_bowl(function, start=(1, 1))
 
     def dawdles(w: torch.Tensor) -> torch.Tensor:
         time.sleep(0.02)
         return (w**2).sum()
 
-    assert "stopped after" in said(make(dawdles, start=(1, 1), steps=200))
+    assert "stopped after" in said(make_bowl(dawdles, start=(1, 1), steps=200))
 
 
-def test_surfaces_and_their_shape(make: Make) -> None:
-    lab = make("bowl", condition=100, angle=30)
+def test_surfaces_and_their_shape(make_bowl: Bowls) -> None:
+    lab = make_bowl("bowl", condition=100, angle=30)
     assert lab.head.state["setup"] == "bowl, condition 100, turned 30, 30 steps"
     edge = lab.reading.edge(0)
     assert edge == pytest.approx(0.01)
@@ -254,11 +234,11 @@ def test_surfaces_and_their_shape(make: Make) -> None:
     hear(lab, "setup", name="steps", value=100)
     assert lab.paths[0].taken == 100
     with pytest.raises(TaskError, match="did you mean"):
-        make("rosenbroc")
+        make_bowl("rosenbroc")
 
 
-def test_a_cloud(make: Make) -> None:
-    lab = make("himmelblau")
+def test_a_cloud(make_bowl: Bowls) -> None:
+    lab = make_bowl("himmelblau")
     hear(lab, "cloud")
     assert said(lab).startswith("1,000 starts: ")
     assert len(lab.views.drawings.surface.cloud.get_offsets()) == 1000
@@ -266,8 +246,8 @@ def test_a_cloud(make: Make) -> None:
     assert lab.words.state["failed"] and "all starts" in said(lab)
 
 
-def test_be_the_optimizer(make: Make) -> None:
-    lab = make()
+def test_be_the_optimizer(make_bowl: Bowls) -> None:
+    lab = make_bowl()
     hear(lab, "hand")
     surface = lab.views.drawings.surface
     assert surface.hidden and not len(surface.paths["you"].get_xdata())
@@ -284,9 +264,9 @@ def test_be_the_optimizer(make: Make) -> None:
 
 
 def test_the_script_of_a_noisy_racer_draws_the_same_noise(
-    make: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    make_bowl: Bowls, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lab = make("saddle", noise=0.3, seed=4)
+    lab = make_bowl("saddle", noise=0.3, seed=4)
     for scale in (1.0, 3.0):
         lab.change(scale=scale)
         script = tmp_path / f"{scale}.py"
@@ -296,8 +276,8 @@ def test_the_script_of_a_noisy_racer_draws_the_same_noise(
         assert end.strip() == str(list(lab.paths[0].end))
 
 
-def test_noise_and_seed_are_set_up(make: Make) -> None:
-    lab = make("saddle")
+def test_noise_and_seed_are_set_up(make_bowl: Bowls) -> None:
+    lab = make_bowl("saddle")
     assert said(lab).startswith("60 steps: (1e-09, 0), height 1.")
     hear(lab, "setup", name="noise", value=0.3)
     assert lab.head.state["setup"] == "saddle, noise 0.3, 60 steps"
@@ -310,9 +290,11 @@ def test_noise_and_seed_are_set_up(make: Make) -> None:
     assert lab.words.state["failed"] and "noise is -1" in said(lab)
 
 
-def test_a_network_slice_and_one_of_your_own(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_slice_and_one_of_your_own(
+    make_bowl: Bowls, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(race, "PATIENCE", 60.0)  # busy processors are not what is tested here
-    lab = make()
+    lab = make_bowl()
     hear(lab, "setup", name="surface", value="network slice")
     assert lab.head.state["setup"] == "network slice, 60 steps"
     assert said(lab).startswith("60 steps: (-1.3, 0.88), height 1.2e-05. lr x sharpness 0.42")
@@ -321,14 +303,14 @@ def test_a_network_slice_and_one_of_your_own(make: Make, monkeypatch: pytest.Mon
     run = Run("xor", Recipe(optimizer="Adam", lr=0.01))
     for _ in train(run, 30, record=False):
         pass
-    own = make(slice_through(run, ("0.weight", 0), ("0.weight", 1)))
+    own = make_bowl(slice_through(run, ("0.weight", 0), ("0.weight", 1)))
     assert own.paths[0].heights[-1] < own.paths[0].heights[0]
     assert own.head.state["controls"][0]["value"] == "slice"
     assert own.source().startswith("# A network of yours is too much for a script.")
 
 
-def test_the_script_of_the_network_slice_stands_alone(make: Make, tmp_path: Path) -> None:
-    lab = make("network slice", steps=5)
+def test_the_script_of_the_network_slice_stands_alone(make_bowl: Bowls, tmp_path: Path) -> None:
+    lab = make_bowl("network slice", steps=5)
     for scale in (1.0, 2.0):
         lab.change(scale=scale)
         assert "..." not in lab.source()
@@ -340,8 +322,8 @@ def test_the_script_of_the_network_slice_stands_alone(make: Make, tmp_path: Path
         assert printed == pytest.approx(lab.paths[0].heights[:-1] * scale, rel=1e-12)
 
 
-def test_clipping_is_drawn_as_arrows(make: Make) -> None:
-    lab = make()
+def test_clipping_is_drawn_as_arrows(make_bowl: Bowls) -> None:
+    lab = make_bowl()
     surface = lab.views.drawings.surface
     tips = lambda name: [s[-1] for s in surface.arrows[name].get_segments()][:1]  # noqa: E731
     assert not tips("clipped")
@@ -360,8 +342,8 @@ def test_clipping_is_drawn_as_arrows(make: Make) -> None:
     assert not tips("clipped") and not surface.limit.get_paths()
 
 
-def test_the_pin_moves_adam_and_its_map_waits_for_the_start(make: Make) -> None:
-    lab = make(recipe=Recipe(optimizer="Adam", lr=0.15))
+def test_the_pin_moves_adam_and_its_map_waits_for_the_start(make_bowl: Bowls) -> None:
+    lab = make_bowl(recipe=Recipe(optimizer="Adam", lr=0.15))
     looked_at(lab)
     fates = lab.views.drawings.fates
     assert fates.ax.get_xscale() == "log"
@@ -391,8 +373,8 @@ def test_the_pin_moves_adam_and_its_map_waits_for_the_start(make: Make) -> None:
     assert fates.ax.get_xscale() == "linear" and fates.note.get_text() == ""
 
 
-def test_what_was_before_has_a_name(make: Make) -> None:
-    lab = make()
+def test_what_was_before_has_a_name(make_bowl: Bowls) -> None:
+    lab = make_bowl()
     surface = lab.views.drawings.surface
     assert surface.before.get_text() == ""
     lab.change(lr=0.24)
@@ -403,8 +385,8 @@ def test_what_was_before_has_a_name(make: Make) -> None:
     assert surface.labels["you"].get_text() == "SGD leaves the picture at step 2"
 
 
-def test_a_schedule_has_its_own_values_and_decay_acts_both_ways(make: Make) -> None:
-    lab = make(recipe=Recipe(optimizer="AdamW", lr=0.1, weight_decay=0.0))
+def test_a_schedule_has_its_own_values_and_decay_acts_both_ways(make_bowl: Bowls) -> None:
+    lab = make_bowl(recipe=Recipe(optimizer="AdamW", lr=0.1, weight_decay=0.0))
     lab.add(Recipe(optimizer="Adam", lr=0.1))
     for lane in ("you", "twin"):
         lab.change(lane, weight_decay=0.5)
@@ -419,8 +401,8 @@ def test_a_schedule_has_its_own_values_and_decay_acts_both_ways(make: Make) -> N
     assert not np.array_equal(lab.paths[0].points, points)
 
 
-def test_presenting_shows_the_surface_alone(make: Make) -> None:
-    lab = make()
+def test_presenting_shows_the_surface_alone(make_bowl: Bowls) -> None:
+    lab = make_bowl()
     before = widgets()
     usual = lab.views
     hear(lab, "present", value=True)
@@ -435,8 +417,8 @@ def test_presenting_shows_the_surface_alone(make: Make) -> None:
     assert widgets() == before
 
 
-def test_slow_motion(make: Make) -> None:
-    lab = make(recipe=Recipe(lr=0.1, momentum=0.5))
+def test_slow_motion(make_bowl: Bowls) -> None:
+    lab = make_bowl(recipe=Recipe(lr=0.1, momentum=0.5))
     hear(lab, "moment")
     assert said(lab) == "Step 0: gradient (6, 16), momentum (6, 16), step (-0.6, -1.6)."
     hear(lab, "next")
@@ -444,7 +426,7 @@ def test_slow_motion(make: Make) -> None:
     for _ in range(40):
         hear(lab, "next")
     assert said(lab).startswith("Step 29")
-    lab = make("himmelblau")
+    lab = make_bowl("himmelblau")
     hear(lab, "moment")
     assert said(lab) == "Step 0: gradient (8, -8), step (-0.08, 0.08)."  # it bends downward here
     for _ in range(11):
@@ -455,8 +437,8 @@ def test_slow_motion(make: Make) -> None:
     assert said(lab).endswith(f"lr x sharpness {0.01 * sharpness:.2g}, edge 2.")
 
 
-def test_goals(make: Make) -> None:
-    lab = make()
+def test_goals(make_bowl: Bowls) -> None:
+    lab = make_bowl()
     hear(lab, "goal")
     assert lab.words.state["why"][0][0] == "Goal"
     lab.change(lr=0.23)
@@ -469,9 +451,9 @@ def test_goals(make: Make) -> None:
     assert lab.words.state["why"] == []
 
 
-def test_a_closed_lab_leaves_nothing(make: Make) -> None:
+def test_a_closed_lab_leaves_nothing(make_bowl: Bowls) -> None:
     before = widgets()
-    lab = make()
+    lab = make_bowl()
     looked_at(lab)
     assert widgets() > before and lab._latest.alive
     lab.close()
@@ -495,8 +477,8 @@ def test_latest_reports_what_its_work_raises() -> None:
     assert [error.args for error in failed] == [(1,), (2,)]
 
 
-def test_a_drag_to_where_a_function_fails_is_said_and_taken_back(make: Make) -> None:
-    lab = make(lambda w: torch.sqrt(w[0] - 1) + w[1] ** 2, start=(3, 1))
+def test_a_drag_to_where_a_function_fails_is_said_and_taken_back(make_bowl: Bowls) -> None:
+    lab = make_bowl(lambda w: torch.sqrt(w[0] - 1) + w[1] ** 2, start=(3, 1))
     points = lab.paths[0].points
     drag(lab, 0.5, 1.0)
     assert lab.words.state["failed"] and "at its start" in said(lab)
@@ -505,12 +487,12 @@ def test_a_drag_to_where_a_function_fails_is_said_and_taken_back(make: Make) -> 
 
 
 def test_the_script_of_a_racer_prints_its_losses(
-    make: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    make_bowl: Bowls, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     labs = [
-        make("bowl", condition=20, angle=30, recipe=Recipe(lr=0.001)),
-        make("rosenbrock", steps=10, start=(0, 0)),
-        make(lambda w: w[0] ** 2 + w[1] ** 4, start=(1, 1)),
+        make_bowl("bowl", condition=20, angle=30, recipe=Recipe(lr=0.001)),
+        make_bowl("rosenbrock", steps=10, start=(0, 0)),
+        make_bowl(lambda w: w[0] ** 2 + w[1] ** 4, start=(1, 1)),
     ]
     for number, lab in enumerate(labs):
         for scale in (1.0, 3.0):

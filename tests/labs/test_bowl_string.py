@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,23 +14,7 @@ from interactive_training.engine.slices import slice_through
 from interactive_training.labs import BowlLab, TrainingLab
 from interactive_training.labs.bowlstring import BowlState
 from interactive_training.labs.statestring import StateStringError, packed, unpacked
-from tests.labs.conftest import widgets
-
-Make = Callable[..., BowlLab]
-
-
-@pytest.fixture
-def make(sent: list[dict[str, Any]]) -> Iterator[Make]:
-    """Return a function that makes a BowlLab, which is closed after the test."""
-    labs: list[BowlLab] = []
-
-    def new(*args: Any, **kwargs: Any) -> BowlLab:
-        labs.append(BowlLab(*args, **kwargs))
-        return labs[-1]
-
-    yield new
-    for lab in labs:
-        lab.close()
+from tests.labs.conftest import Bowls, widgets
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +31,8 @@ def hear(lab: BowlLab, verb: str, **message: Any) -> None:
     lab._receive({"verb": verb, **message})
 
 
-def race_of_three(make: Make) -> BowlLab:
-    lab = make("bowl", condition=20, angle=30, noise=0.1, seed=3, steps=44, hide=["setup"])
+def race_of_three(make_bowl: Bowls) -> BowlLab:
+    lab = make_bowl("bowl", condition=20, angle=30, noise=0.1, seed=3, steps=44, hide=["setup"])
     lab.move((1.5, -0.5))
     lab.add(Recipe(optimizer="AdamW", lr=0.2, betas=(0.7, 0.9)), scale=1000)
     lab.add(Recipe(lr=0.01, clip="value", schedule="StepLR", schedule_options={"step_size": 9}))
@@ -58,31 +42,31 @@ def race_of_three(make: Make) -> BowlLab:
     return lab
 
 
-def by_hand(make: Make) -> BowlLab:
-    lab = make("ravine", question="Where now?")
+def by_hand(make_bowl: Bowls) -> BowlLab:
+    lab = make_bowl("ravine", question="Where now?")
     hear(lab, "hand")
     lab._start_dragged(-2.0, 0.0, True)
     lab._start_dragged(-1.0, -0.5, True)
     return lab
 
 
-def at_a_goal(make: Make) -> BowlLab:
-    lab = make()
+def at_a_goal(make_bowl: Bowls) -> BowlLab:
+    lab = make_bowl()
     for _ in range(3):
         hear(lab, "goal")
     hear(lab, "impossible")
     return lab
 
 
-def with_a_cloud(make: Make) -> BowlLab:
-    lab = make("network slice", steps=10)
+def with_a_cloud(make_bowl: Bowls) -> BowlLab:
+    lab = make_bowl("network slice", steps=10)
     hear(lab, "cloud")
     return lab
 
 
 @pytest.mark.parametrize("state", [race_of_three, by_hand, at_a_goal, with_a_cloud])
-def test_a_string_brings_a_lab_back(make: Make, state: Callable[[Make], BowlLab]) -> None:
-    lab = state(make)
+def test_a_string_brings_a_lab_back(make_bowl: Bowls, state: Callable[[Bowls], BowlLab]) -> None:
+    lab = state(make_bowl)
     text = lab.to_string()
     assert len(text) < 900
     again = BowlLab.from_string(text)
@@ -99,9 +83,9 @@ def test_a_string_brings_a_lab_back(make: Make, state: Callable[[Make], BowlLab]
         again.close()
 
 
-def test_what_a_string_cannot_hold_is_said(make: Make) -> None:
-    own = make(lambda w: (w**2).sum(), start=(1, 1))
-    slice = make(slice_through(Run("xor"), ("0.weight", 0), ("0.weight", 1)))
+def test_what_a_string_cannot_hold_is_said(make_bowl: Bowls) -> None:
+    own = make_bowl(lambda w: (w**2).sum(), start=(1, 1))
+    slice = make_bowl(slice_through(Run("xor"), ("0.weight", 0), ("0.weight", 1)))
     for lab in (own, slice):
         with pytest.raises(StateStringError, match="of your own; keep the cell that makes it"):
             lab.to_string()
@@ -120,22 +104,22 @@ def test_what_a_string_cannot_hold_is_said(make: Make) -> None:
         lambda text: None,
     ],
 )
-def test_a_spoilt_string_makes_nothing(make: Make, spoil: Any) -> None:
-    text = make().to_string()
+def test_a_spoilt_string_makes_nothing(make_bowl: Bowls, spoil: Any) -> None:
+    text = make_bowl().to_string()
     before = widgets()
     with pytest.raises(StateStringError, match="state string"):
         BowlLab.from_string(spoil(text))
     assert widgets() == before
 
 
-def test_the_strings_of_two_labs_are_told_apart(make: Make) -> None:
+def test_the_strings_of_two_labs_are_told_apart(make_bowl: Bowls) -> None:
     lab = TrainingLab("moons")
     text = lab.to_string()
     lab.close()
     with pytest.raises(StateStringError, match="another kind of lab"):
         BowlLab.from_string(text)
     with pytest.raises(StateStringError, match="another kind of lab"):
-        TrainingLab.from_string(make().to_string())
+        TrainingLab.from_string(make_bowl().to_string())
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,20 @@ def test_a_drawn_guess_stays_on_the_picture(make: Labs) -> None:
     until(lambda: len(lab.panels.pictures.loss.drawn.get_xdata()) == 0)
 
 
+def test_a_guess_without_a_change_goes_with_a_rewind_to_before_it(make: Labs) -> None:
+    lab = make("bowl", Recipe(lr=0.05), until=3, ask=Question("Next:", ["up", "down"]))
+    lab.advance(3)
+    hear(lab, "answer", value=1)
+    over(lab, 6)
+    assert lab.guess == "down"
+    hear(lab, "rewind", value=4)
+    until(lambda: lab.run.index == 4)
+    assert lab.guess == "down"
+    hear(lab, "rewind", value=2)
+    until(lambda: lab.run.index == 2)
+    assert lab.guess == ""
+
+
 @pytest.mark.parametrize("points", [[[4, 1]], [[5, 1], [4, 1]], "no", [[4, "x"], [5, 1]]])
 def test_a_curve_that_cannot_be_used_asks_again(make: Labs, points: Any) -> None:
     lab = drawing(make)

@@ -10,7 +10,7 @@ SCRIPT = f"""
 import sys
 import torch
 if {{lean}}:
-    from interactive_training.engine.lean import without_compiler
+    from interactive_training.exercises.lean import without_compiler
     without_compiler()
 torch.manual_seed(0)
 w = torch.randn(5, requires_grad=True)
