@@ -12,9 +12,8 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constrain
 PYTEST := $(BIN)/python -m pytest
 NOTEBOOKS = $(sort $(wildcard notebooks/*.ipynb))
 FIRST := notebooks/01_five_lines.ipynb
-# Without the toast that asks about news; root has to say that it means it.
-LAB := $(BIN)/python -m jupyterlab --LabApp.news_url=None \
-	--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
+# With the settings in interactive_training/labconfig; root has to say that it means it.
+LAB := JUPYTER_CONFIG_PATH="$(CURDIR)/interactive_training" $(BIN)/python -m jupyterlab \
 	$(if $(filter 0,$(shell id -u)),--allow-root)
 # Which tests: pyproject.toml leaves out those marked full, and test-all takes them in.
 WHICH :=

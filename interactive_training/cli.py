@@ -66,11 +66,10 @@ def launch(notebook: Path) -> int:
     """Start JupyterLab on `notebook`, without the toast that asks about news, until it is shut."""
     from jupyterlab import labapp
 
-    options = [
-        str(notebook),
-        "--LabApp.news_url=None",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-    ]
+    # JupyterLab reads labconfig/ in every folder of this path.
+    folders = [str(Path(__file__).parent), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, folders))
+    options = [str(notebook)]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         options.append("--allow-root")
     labapp.main(options)

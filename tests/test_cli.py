@@ -1,6 +1,7 @@
 """The command line: copies that never overwrite, topics by number or word, a doctor that sees."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -109,19 +110,33 @@ def test_list_prints_titles(course, capsys):
     ]
 
 
-def test_launch_turns_the_news_off_and_passes_the_notebook(monkeypatch):
-    from jupyterlab import labapp
+@pytest.mark.parametrize("way", ["the command", "make lab"])
+def test_jupyterlab_is_told_not_to_ask_about_news(monkeypatch, way):
+    """As JupyterLab itself reads its settings, not as we wrote them."""
+    from jupyterlab import commands, labapp
+    from jupyterlab_server.settings_utils import get_settings
 
-    seen = []
-    monkeypatch.setattr(labapp, "main", seen.extend)
-    assert cli.launch(Path("somewhere/01.ipynb")) == 0
-    assert seen[0] == str(Path("somewhere/01.ipynb"))
+    started = []
+    monkeypatch.setattr(labapp, "main", started.extend)
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "")
 
-    # JupyterLab's own reading of these options, not ours.
-    app = labapp.LabApp()
-    app.parse_command_line([option for option in seen[1:] if option.startswith("--LabApp")])
-    assert app.news_url is None
-    assert app.check_for_updates_class.__name__ == "NeverCheckForUpdate"
+    def asks():
+        lab = Path(commands.get_app_dir())
+        folders = [str(lab / "no settings"), str(lab / "schemas"), str(lab / "no settings")]
+        name = "@jupyterlab/apputils-extension:notification"
+        found, _ = get_settings(*folders, schema_name=name)
+        return found["schema"]["properties"]["fetchNews"]["default"]
+
+    assert asks() == "none"  # which opens the question
+    if way == "the command":
+        assert cli.launch(Path("somewhere/01.ipynb")) == 0
+        assert started[0] == str(Path("somewhere/01.ipynb"))
+    else:
+        root = Path(cli.__file__).parents[1]
+        done = subprocess.run(["make", "-n", "lab"], cwd=root, capture_output=True, text=True)
+        (folder,) = re.findall(r'JUPYTER_CONFIG_PATH="(.+)" \S*python -m jupyterlab', done.stdout)
+        monkeypatch.setenv("JUPYTER_CONFIG_PATH", folder)
+    assert asks() == "false"
 
 
 def test_notebooks_are_found_in_a_checkout_and_in_a_wheel(tmp_path, monkeypatch):
