@@ -79,8 +79,9 @@ class Feed:
             first = offset == end
             if first:
                 start, end = offset, min(offset + self.batch * self.accumulate, self.rows)
-            offset += len(part)
-            found.append((part, len(part), first, offset == end, offset, start, end))
+            taken = min(self.batch, self.rows - offset)
+            offset += taken
+            found.append((part, taken, first, offset == end, offset, start, end))
         self.ahead = iter(found)
 
     def _draw_order(self) -> None:
