@@ -1,17 +1,22 @@
-"""Which rows come next: epochs of shuffled rows, cut into groups and micro-batches."""
+"""Which rows come next: epochs of shuffled rows, cut into groups and micro-batches.
 
-from collections.abc import Iterator
+A step takes what was cut ahead, many micro-batches at once: one gather costs no more than one
+step's does.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any
 
 import torch
 
-AHEAD = 64  # micro-batches that are cut at once: a step then only takes the next one
+AHEAD = 64  # micro-batches that are cut at once, at most
+ROOM = 2**20  # bytes of them, unless a single one is larger
 
-# The numbers of its rows, then what the feed's `taken`, `first`, `last`, `offset`, `start` and
+# Its rows of every tensor, then what the feed's `taken`, `first`, `last`, `offset`, `start` and
 # `end` are when it has been taken.
-MicroBatch = tuple[torch.Tensor, int, bool, bool, int, int, int]
+MicroBatch = tuple[tuple[torch.Tensor, ...], int, bool, bool, int, int, int]
 
 
 @dataclass
@@ -25,7 +30,6 @@ class Feed:
 
     rows: int
     generator: torch.Generator
-    device: torch.device  # where the numbers of the rows are wanted
     order: torch.Tensor
     offset: int
     start: int
@@ -39,9 +43,9 @@ class Feed:
     ahead: Iterator[MicroBatch] = field(default_factory=lambda: iter(()))
 
     @classmethod
-    def at_the_start(cls, rows: int, generator: torch.Generator, device: torch.device) -> "Feed":
+    def at_the_start(cls, rows: int, generator: torch.Generator) -> "Feed":
         """Before the first row; the first order is still to be drawn."""
-        return cls(rows, generator, device, torch.arange(rows), offset=rows, start=rows, end=rows)
+        return cls(rows, generator, torch.arange(rows), offset=rows, start=rows, end=rows)
 
     @property
     def between_groups(self) -> bool:
@@ -51,37 +55,44 @@ class Feed:
     def set(self, batch: int, accumulate: int, shuffle: bool) -> None:
         """Go on in groups of this size, which may differ from the last one only between groups."""
         if (batch, accumulate) != (self.batch, self.accumulate):
-            self.batch, self.accumulate, self.ahead = batch, accumulate, iter(())
+            self.batch, self.accumulate = batch, accumulate
+            self.forget()
         self.shuffle = shuffle
 
-    def next(self) -> torch.Tensor:
-        """The row numbers of the next micro-batch."""
+    def forget(self) -> None:
+        """Cut what comes next anew, because the sizes, the place or the data are others."""
+        self.ahead = iter(())
+
+    def next(self, *data: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """The next micro-batch: its rows of each tensor of `data`, which has `rows` of them."""
         try:
             found = next(self.ahead)
         except StopIteration:
-            self._look_ahead()
+            self._look_ahead(data)
             found = next(self.ahead)
-        rows, self.taken, self.first, self.last, self.offset, self.start, self.end = found
-        return rows
+        parts, self.taken, self.first, self.last, self.offset, self.start, self.end = found
+        return parts
 
-    def _look_ahead(self) -> None:
+    def _look_ahead(self, data: tuple[torch.Tensor, ...]) -> None:
         """Cut the micro-batches to come, at most to the end of the epoch."""
-        if self.rows == 1:  # a surface: every step is an epoch, which must cost nothing
-            self.ahead = repeat((self.order.to(self.device), 1, True, True, 1, 0, 1))
+        if not data:  # a surface: every step is an epoch, which must cost nothing
+            self.ahead = repeat(((), 1, True, True, 1, 0, 1))
             return
         offset, start, end = self.offset, self.start, self.end
         if offset == self.rows:
             self._draw_order()
             offset = end = 0
+        size = self.batch * sum(tensor.nbytes for tensor in data) // self.rows
+        ahead = max(1, min(AHEAD, ROOM // size))
+        rows = self.order[offset : offset + ahead * self.batch]
         found: list[MicroBatch] = []
-        rows = self.order[offset : offset + AHEAD * self.batch].to(self.device)
-        for part in rows.split(self.batch):
+        for parts in zip(*(cut(tensor, rows, self.batch) for tensor in data), strict=True):
             first = offset == end
             if first:
                 start, end = offset, min(offset + self.batch * self.accumulate, self.rows)
             taken = min(self.batch, self.rows - offset)
             offset += taken
-            found.append((part, taken, first, offset == end, offset, start, end))
+            found.append((parts, taken, first, offset == end, offset, start, end))
         self.ahead = iter(found)
 
     def _draw_order(self) -> None:
@@ -113,4 +124,18 @@ class Feed:
         """Go to a captured place, with groups of the size that is set."""
         self.order, self.offset = saved["order"], saved["offset"]
         self.start, self.end = saved["start"], saved["end"]
-        self.ahead = iter(())
+        self.forget()
+
+
+def cut(tensor: torch.Tensor, rows: torch.Tensor, batch: int) -> Sequence[torch.Tensor]:
+    """These rows of a tensor in parts of `batch`, from one gather where that changes nothing.
+
+    Where a part begins in memory may decide in which order a kernel sums it. So every part begins
+    where it would as a tensor of its own: the run's losses must be those of its script.
+    """
+    rows = rows.to(tensor.device)
+    begins = 64 if tensor.device.type == "cpu" else 512  # bytes, a multiple of which torch gives
+    if batch * tensor[0].nbytes % begins:
+        return [tensor.index_select(0, part) for part in rows.split(batch)]
+    # To autograd the parts are no views, so that a model may write into its input.
+    return tensor.index_select(0, rows).unsafe_split(batch)

@@ -166,8 +166,10 @@ def claim(run: "Run") -> None:
     """Take the run for one loop.
 
     The state is kept: what was changed by hand since the last loop cannot be redone from before.
+    The data is looked at anew, since it may be among that.
     """
     refuse_a_second_loop(run)
+    run.feed.forget()
     run.timeline.keep(run.capture())
     run.claimed = True
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.autograd.graph import get_gradient_edge
 from torch.optim import Optimizer
 
 from interactive_training.engine import build, checkpoint, state
@@ -62,6 +63,8 @@ class Run:
         self.trainable = [(name, p) for name, p in self.parameters.items() if p.requires_grad]
         self.names = [name for name, _ in self.trainable]
         self.trained = [p for _, p in self.trainable]
+        # Kept, so that a graph, which goes with its step, need not make them anew in the next.
+        self._edges = [get_gradient_edge(p) for p in self.trained]
         self.float_buffers = [
             (name, b) for name, b in self.model.named_buffers() if b.is_floating_point()
         ]
@@ -72,7 +75,7 @@ class Run:
         self._normalizes_rows = any(
             isinstance(m, nn.BatchNorm1d) and m.training for m in self.modules.values()
         )
-        self.feed = Feed.at_the_start(self.task.rows, self.generator, self.device)
+        self.feed = Feed.at_the_start(self.task.rows, self.generator)
         self._put_data_on_device()
 
         # What the lines of a step leave for one another.
@@ -246,6 +249,7 @@ class Run:
         self.targets = self.task.targets_for(name, data.targets, outputs).to(self.device)
         held_out = self.task.targets_for(name, data.validation_targets, outputs)
         self.validation = data.validation_inputs.to(self.device), held_out.to(self.device)
+        self.feed.forget()
 
     def _set_plan(self, recipe: Recipe) -> None:
         self.amp_dtype = None if recipe.amp == "off" else getattr(torch, recipe.amp)
@@ -289,11 +293,12 @@ class Run:
 
     def fetch(self) -> None:
         """Take the next micro-batch out of the data, into `x` and `y`."""
-        rows = self.feed.next()
+        if self.task.is_surface:
+            self.feed.next()
+        else:
+            self.x, self.y = self.feed.next(self.inputs, self.targets)
         self.groups += self.feed.first
         self.loss = self.output = None
-        if not self.task.is_surface:
-            self.x, self.y = self.inputs.index_select(0, rows), self.targets.index_select(0, rows)
 
     @property
     def skipped(self) -> bool:
