@@ -6,7 +6,6 @@ step's does.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
 from typing import Any
 
 import torch
@@ -14,9 +13,7 @@ import torch
 AHEAD = 64  # micro-batches that are cut at once, at most
 ROOM = 2**20  # bytes of them, unless a single one is larger
 
-# Its rows of every tensor, then what the feed's `taken`, `first`, `last`, `offset`, `start` and
-# `end` are when it has been taken.
-MicroBatch = tuple[tuple[torch.Tensor, ...], int, bool, bool, int, int, int]
+MicroBatch = tuple[torch.Tensor, ...]  # its rows of every tensor
 
 
 @dataclass
@@ -25,7 +22,8 @@ class Feed:
 
     A group is the rows between two optimizer steps: `accumulate` micro-batches of `batch` rows,
     or what is left of the epoch. A group that has begun keeps its size. Every epoch draws its
-    order from `generator`, unless it takes the rows as they are.
+    order from `generator`, unless it takes the rows as they are. A surface, whose every step is
+    an epoch, asks for no rows and leaves the feed as it is made.
     """
 
     rows: int
@@ -37,8 +35,8 @@ class Feed:
     batch: int = 1
     accumulate: int = 1
     shuffle: bool = True
-    taken: int = 0  # rows in the micro-batch just taken
-    first: bool = False  # whether the micro-batch just taken is the first of its group
+    taken: int = 1  # rows in the micro-batch just taken
+    first: bool = True  # whether the micro-batch just taken is the first of its group
     last: bool = True  # whether it is the last
     ahead: Iterator[MicroBatch] = field(default_factory=lambda: iter(()))
 
@@ -63,37 +61,30 @@ class Feed:
         """Cut what comes next anew, because the sizes, the place or the data are others."""
         self.ahead = iter(())
 
-    def next(self, *data: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def next(self, *data: torch.Tensor) -> MicroBatch:
         """The next micro-batch: its rows of each tensor of `data`, which has `rows` of them."""
-        try:
-            found = next(self.ahead)
-        except StopIteration:
+        found = next(self.ahead, None)
+        if found is None:
             self._look_ahead(data)
             found = next(self.ahead)
-        parts, self.taken, self.first, self.last, self.offset, self.start, self.end = found
-        return parts
+        self.first = self.offset == self.end
+        if self.first:
+            self.start = self.offset
+            self.end = min(self.start + self.batch * self.accumulate, self.rows)
+        self.taken = min(self.batch, self.end - self.offset)
+        self.offset += self.taken
+        self.last = self.offset == self.end
+        return found
 
-    def _look_ahead(self, data: tuple[torch.Tensor, ...]) -> None:
+    def _look_ahead(self, data: MicroBatch) -> None:
         """Cut the micro-batches to come, at most to the end of the epoch."""
-        if not data:  # a surface: every step is an epoch, which must cost nothing
-            self.ahead = repeat(((), 1, True, True, 1, 0, 1))
-            return
-        offset, start, end = self.offset, self.start, self.end
-        if offset == self.rows:
+        if self.offset == self.rows:
             self._draw_order()
-            offset = end = 0
+            self.offset = self.end = 0
         size = self.batch * sum(tensor.nbytes for tensor in data) // self.rows
         ahead = max(1, min(AHEAD, ROOM // size))
-        rows = self.order[offset : offset + ahead * self.batch]
-        found: list[MicroBatch] = []
-        for parts in zip(*(cut(tensor, rows, self.batch) for tensor in data), strict=True):
-            first = offset == end
-            if first:
-                start, end = offset, min(offset + self.batch * self.accumulate, self.rows)
-            taken = min(self.batch, self.rows - offset)
-            offset += taken
-            found.append((parts, taken, first, offset == end, offset, start, end))
-        self.ahead = iter(found)
+        rows = self.order[self.offset : self.offset + ahead * self.batch]
+        self.ahead = zip(*(cut(tensor, rows, self.batch) for tensor in data), strict=True)
 
     def _draw_order(self) -> None:
         if self.shuffle:

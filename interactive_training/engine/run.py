@@ -293,9 +293,7 @@ class Run:
 
     def fetch(self) -> None:
         """Take the next micro-batch out of the data, into `x` and `y`."""
-        if self.task.is_surface:
-            self.feed.next()
-        else:
+        if not self.task.is_surface:
             self.x, self.y = self.feed.next(self.inputs, self.targets)
         self.groups += self.feed.first
         self.loss = self.output = None

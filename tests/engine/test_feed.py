@@ -6,14 +6,15 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
-from interactive_training import Recipe, Run
+from interactive_training import Recipe, Run, Task, train
 from interactive_training.engine import feed
 from interactive_training.engine.feed import Feed
 
 from .runs import different, noisy, take
 
-Place = tuple[list[int], bool, bool, int, bool]
+Place = tuple[list[int], int, bool, bool, int, bool]
 
 
 class Plain:
@@ -38,7 +39,7 @@ class Plain:
         begin, self.offset = self.offset, min(self.offset + batch, self.end)
         rows = self.order[begin : self.offset]
         ends = self.end == self.rows
-        return rows, first, self.offset == self.end, self.end - self.start, ends
+        return rows, len(rows), first, self.offset == self.end, self.end - self.start, ends
 
 
 def numbers(real: Feed) -> list[int]:
@@ -50,8 +51,8 @@ def numbers(real: Feed) -> list[int]:
 
 def taken(real: Feed) -> Place:
     rows = numbers(real)
-    assert real.taken == len(rows) and real.between_groups == real.last
-    return rows, real.first, real.last, real.group_rows, real.epoch_ends
+    assert real.between_groups == real.last
+    return rows, real.taken, real.first, real.last, real.group_rows, real.epoch_ends
 
 
 def agree(rows: int, seed: int) -> bool:
@@ -83,6 +84,37 @@ def test_rows_and_groups_are_those_of_a_plain_count(
 ) -> None:
     monkeypatch.setattr(feed, "AHEAD", ahead)
     assert all(agree(rows, seed) for seed in range(5))
+
+
+def test_rows_are_cut_alike_wherever_they_begin() -> None:
+    """Parts that would begin where no tensor of its own does are gathered one by one."""
+    tensor = torch.randn(40, 3)
+    rows = torch.randperm(40)
+    for batch, together in ((16, True), (5, False), (40, True)):
+        parts = feed.cut(tensor, rows, batch)
+        assert all(map(torch.equal, parts, (tensor[part] for part in rows.split(batch))))
+        storages = {part.untyped_storage().data_ptr() for part in parts}
+        assert (len(storages) == 1) == together
+        assert all(part.data_ptr() % 64 == 0 for part in parts)
+
+
+def test_a_model_may_write_into_its_input() -> None:
+    """As it may in the script, where every micro-batch is a tensor of its own."""
+    run = Run(Task.of(Scaled(), torch.ones(48, 2), torch.zeros(48, 2), loss="MSELoss"))
+    assert [len(run.x) for _ in train(run, 3)] == [32, 16, 32]
+    assert torch.equal(run.inputs, torch.ones(48, 2))
+
+
+class Scaled(nn.Module):
+    """Writes into its input, with a gradient."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return `x` times the scale, in place."""
+        return x.mul_(self.scale)
 
 
 def set_without_looking_again(real: Feed, batch: int, accumulate: int, shuffle: bool) -> None:
