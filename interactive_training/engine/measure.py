@@ -80,8 +80,9 @@ def measure(run: "Run", recipe: Recipe) -> None:
 def read(run: "Run", recipe: Recipe) -> None:
     """Bring loss and lengths over in one read, and stop the step if one is not finite."""
     tensors = run.norms if run.loss is None else [run.loss, *run.norms]
-    if run.float_buffers:
-        tensors = [*tensors, *torch._foreach_norm([b for _, b in run.float_buffers])]
+    buffers = [buffer for _, buffer in run.float_buffers]
+    if buffers:
+        tensors = [*tensors, *torch._foreach_norm(buffers)]
     run.numbers = numbers(tensors, run.device)
     if not isfinite(sum(run.numbers)) and broken(run, recipe):
         raise NotFiniteInStep

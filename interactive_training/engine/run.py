@@ -65,8 +65,11 @@ class Run:
         self.trained = [p for _, p in self.trainable]
         # Kept, so that a graph, which goes with its step, need not make them anew in the next.
         self._edges = [get_gradient_edge(p) for p in self.trained]
-        self.float_buffers = [
-            (name, b) for name, b in self.model.named_buffers() if b.is_floating_point()
+        self._owners = [
+            (f"{name}.{key}".removeprefix("."), module, key)
+            for name, module in self.modules.items()
+            for key, buffer in module.named_buffers(recurse=False)
+            if buffer.is_floating_point()
         ]
         self._training_flags = {name: m.training for name, m in self.modules.items()}
         self.draws = draws(self.model, self.device)
@@ -281,6 +284,11 @@ class Run:
             return 1
         row = LOSSES[self.in_force.loss or self.task.loss]
         return len(self.x) if row.divisor == "rows" else self.y.numel()
+
+    @property
+    def float_buffers(self) -> list[tuple[str, torch.Tensor]]:
+        """The buffers that could hold a NaN, by name; a model may put new ones in their place."""
+        return [(name, getattr(module, key)) for name, module, key in self._owners]
 
     def accuracy(self) -> float:
         """The share of validation rows whose largest output is the right class, from 0 to 1."""

@@ -112,6 +112,31 @@ def test_a_state_kept_with_a_nan_in_it_is_passed_over(name: str, index: int) -> 
     take(run, 3)
 
 
+class Averaging(nn.Module):
+    """Keeps a moving average of its inputs, in a new tensor at every step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+        self.register_buffer("mean", torch.zeros(2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return what a linear layer makes of `x`."""
+        self.mean = 0.9 * self.mean + 0.1 * x.mean(0)
+        answer: torch.Tensor = self.layer(x)
+        return answer
+
+
+def test_a_buffer_that_the_model_replaces_is_looked_at_as_it_is() -> None:
+    run = Run(Task.of(Averaging(), torch.randn(20, 2), torch.arange(20) % 2))
+    take(run, 3)
+    before = run.fork()
+    run.model.mean[1] = nan  # type: ignore[index,operator]
+    error = caught(run)
+    assert (error.step, error.tensor) == (3, "buffer mean")
+    assert different(run, before) == []
+
+
 def test_a_run_that_was_never_finite_says_so_and_stays() -> None:
     run = Run(noisy(), RECIPE)
     into_parameter(run, nan)
