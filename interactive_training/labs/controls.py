@@ -62,6 +62,7 @@ SPANS: Mapping[str, tuple[float, float, bool]] = {
 LABELS: Mapping[str, str] = {
     "lr": "learning rate",
     "keep_grad": "kept",
+    "label_smoothing": "smoothing",
     "set_to_none": "clear to None",
     "amp": "16-bit",
     "grad": "gradients",
@@ -76,7 +77,6 @@ LABELS: Mapping[str, str] = {
 }
 MARKS: Mapping[str, Sequence[tuple[float, str]]] = {
     "keep_grad": ((0.0, "0 cleared"), (0.9, ".9 momentum"), (1.0, "1 forgotten")),
-    "momentum": ((0.0, "0"), (0.9, ".9")),
 }
 
 
@@ -198,7 +198,7 @@ def _drawer(line: str, recipe: Recipe, task: Task, scale: float) -> tuple[list[C
                 *half,
                 known("batch_size", int, recipe.batch_size or task.batch_size),
                 known("shuffle", bool, recipe.shuffle),
-            ], "Gradients of all micro-batches add up."
+            ], "Their gradients add up."
         case "unscale":
             return [], "Divides gradients by the loss scale."
         case "clip":
@@ -245,7 +245,7 @@ OPTIONS = "optimizer_options."
 def kept_words(kept: float) -> str:
     """What it means to keep this share of the old gradient."""
     if kept == 0:
-        return "What is kept is added to the new gradient."
+        return "The kept gradient adds to the new one."
     if kept == 1:
         return "Keeping all of it is the forgotten zero_grad."
     return f"Keeping {number(kept)} of it has a name: momentum."
