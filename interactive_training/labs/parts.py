@@ -1,4 +1,4 @@
-"""The parts of a lab that are not pictures: one small widget class, drawn by the files in `page`."""
+"""The parts of a lab that are not pictures: one small widget class; the files in `page` draw it."""
 
 from collections.abc import Callable
 from pathlib import Path

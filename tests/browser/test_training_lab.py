@@ -238,7 +238,9 @@ def test_momentum_without_leaving_the_presenter(lab: OpenNotebook) -> None:
     kept.wait_for(state="hidden")
     page.locator(".it-line", has_text="zero_grad").click()
     kept.press("End")
-    notebook.wait("() => document.querySelector('.it-code .it-note').textContent.includes('forgotten')")
+    notebook.wait(
+        "() => document.querySelector('.it-code .it-note').textContent.includes('forgotten')"
+    )
     page.get_by_role("button", name="set kept to .9 momentum").click()
     notebook.wait("() => document.querySelector('.it-code').textContent.includes('momentum.')")
     (you, unchanged) = run_to(notebook, 400)
