@@ -12,10 +12,10 @@ import pytest
 
 from interactive_training import Recipe, RecipeError
 from interactive_training.exercises import PredictionError, Question
-from interactive_training.figures.curves import GUESS_ROOM, GUESS_ROWS, Guess, LossCurve
+from interactive_training.figures.curves import Guess
 from interactive_training.labs import Prediction, TrainingLab, cells
 from interactive_training.labs.statestring import LabState, StateStringError
-from tests.labs.conftest import Labs, hear, widgets
+from tests.labs.conftest import Labs, hear, looked_at, widgets
 from tests.labs.test_training_lab import until
 
 UNCLEARED = tuple(stage for stage in Recipe().stages if stage != "zero_grad")
@@ -216,22 +216,26 @@ def test_a_string_holds_the_open_question(make: Labs) -> None:
         TrainingLab.from_string(hostile.to_string())
 
 
-def test_words_lie_where_no_line_passes(make: Labs) -> None:
+@pytest.mark.parametrize("large", [False, True])
+def test_words_lie_where_no_line_passes(make: Labs, large: bool) -> None:
     lab = make("digits", ask="zero_grad")
     lab.advance(200)
     hear(lab, "pace", value="full")
+    hear(lab, "present", value=large)
+    looked_at(lab)
     hear(lab, "answer", value=2)
     over(lab, 400)
+    words = lab.guess
     loss = lab.panels.pictures.loss
     figure = lab.panels.loss.figure
     figure.canvas.draw()
-    box = loss.guess.get_window_extent()
-    to_screen = loss.ax.transData
-    for line in (loss.you, loss.ghost):
-        x, y = to_screen.transform(line.get_xydata()).T
-        beside = (x >= box.x0) & (x <= box.x1)
-        assert beside.any()
-        assert not ((y[beside] > box.y0) & (y[beside] < box.y1)).any()
+    guess, label = loss.guess.get_window_extent(), loss.ax._left_title.get_window_extent()
+    assert loss.guess.get_text() == f"your guess: {words}"
+    assert guess.y0 > loss.ax.bbox.y1 - 4  # above every line, but for the tails of letters
+    assert guess.y1 <= figure.bbox.height
+    assert guess.x0 > loss.ax.bbox.x0
+    assert guess.x1 <= figure.bbox.width
+    assert not guess.overlaps(label)
     gutter = loss.ax.bbox.x1
     named = loss.labels.texts["guessing"]
     assert named.get_text() == "guessing\n2.30"
@@ -243,25 +247,6 @@ def test_words_lie_where_no_line_passes(make: Labs) -> None:
     assert len(middles) == 3
     for below, above in pairwise(middles):
         assert above.y0 > below.y0 + 10
-
-
-def test_a_guess_moves_only_when_a_line_comes_near() -> None:
-    from matplotlib.figure import Figure
-
-    from interactive_training.figures.curves import Curve
-
-    ax = Figure().add_subplot(xlim=(0, 100), ylim=(0, 1))
-    picture = LossCurve(ax, guessing=None)
-    guess = Guess(50, "rise")
-    places = []
-    for height in np.linspace(0, 1, 41):
-        x = np.arange(100.0)
-        picture.show(Curve(x, np.full(100, height)), guess=guess)
-        places.append(picture.guess.get_position()[1])
-        assert places[-1] in GUESS_ROWS
-        assert abs(places[-1] - height) >= GUESS_ROOM
-    moves = sum(a != b for a, b in pairwise(places))
-    assert 1 <= moves <= 3
 
 
 # Between two cells --------------------------------------------------------------------------------
