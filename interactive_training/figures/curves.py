@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from matplotlib.transforms import blended_transform_factory
+from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 from numpy.typing import NDArray
 
 from interactive_training.figures import style
@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 LABEL_GAP = 14 / 12  # between the labels of two lines, as a share of a letter's height
 PIN_LANES = ("third", "fourth")
 LETTER = 0.55  # how wide a letter is, as a share of its size
+GUESS_ROOM = 470  # pixels of the narrowest picture for its label and the guess beside it
 MARKS = 6  # changes of the recipe that are named on the picture
 
 
@@ -81,8 +82,7 @@ class LossCurve:
         self.labels = EndLabels(ax, roles, animated)
         (self.drawn,) = ax.plot([], [], animated=animated)
         style.role(self.drawn, "text").set(linewidth=1.6, linestyle=(0, (1, 2.5)))
-        above = blended_transform_factory(ax.figure.transFigure, ax.transAxes)
-        self.guess = ax.text(0.995, 1, "", ha="right", va="baseline", transform=above)
+        self.guess = ax.text(0.995, 1, "", ha="right", va="baseline")
         style.role(self.guess, "text").set(fontsize=style.LABEL_SIZE, animated=animated)
 
     def show(
@@ -126,15 +126,15 @@ class LossCurve:
     def _write_guess(self, words: str) -> None:
         """Write the guess at the right, beside the axes' label, or above it where both are long."""
         said = f"your guess: {words}" if words else ""
-        self.guess.set_text(said)
-        if not said:
+        if said == self.guess.get_text():
             return
-        pixel = self.ax.figure.get_dpi() / 72
-        size = float(self.guess.get_fontsize()) * pixel
-        needed = LETTER * size * (len(self.ax.get_title(loc="left")) + 2 + len(said))
-        fits = needed < self.ax.figure.bbox.width - self.ax.bbox.x0
-        up = style.TITLE_PAD * pixel + (0 if fits else 1.2 * size)
-        self.guess.set_y(1 + up / max(self.ax.bbox.height, 1))
+        self.guess.set_text(said)
+        size = float(self.guess.get_fontsize())
+        long = LETTER * size * (len(self.ax.get_title(loc="left")) + 2 + len(said)) > GUESS_ROOM
+        up = style.TITLE_PAD + (1.2 * size if long else 0)
+        figure = self.ax.figure
+        place = blended_transform_factory(figure.transFigure, self.ax.transAxes)
+        self.guess.set_transform(place + ScaledTranslation(0, up / 72, figure.dpi_scale_trans))
 
 
 class GradientNorm:

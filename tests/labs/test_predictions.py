@@ -12,7 +12,6 @@ import pytest
 
 from interactive_training import Recipe, RecipeError
 from interactive_training.exercises import PredictionError, Question
-from interactive_training.figures.curves import Guess
 from interactive_training.labs import Prediction, TrainingLab, cells
 from interactive_training.labs.statestring import LabState, StateStringError
 from tests.labs.conftest import Labs, hear, looked_at, widgets
