@@ -180,7 +180,7 @@ def _drawer(line: str, recipe: Recipe, task: Task, scale: float) -> tuple[list[C
                 of_choice("mode", recipe.mode, MODES),
                 of_choice("amp", recipe.amp, PRECISIONS),
                 known("grad", bool, recipe.grad),
-            ], "eval stops dropout, not gradients."
+            ], precision_words(recipe)
         case "loss":
             name = recipe.loss or task.loss
             row = LOSSES[name]
@@ -249,6 +249,15 @@ def kept_words(kept: float) -> str:
     if kept == 1:
         return "Keeping all of it is the forgotten zero_grad."
     return f"Keeping {number(kept)} of it has a name: momentum."
+
+
+def precision_words(recipe: Recipe) -> str:
+    """What to notice of the forward pass; for float16, how to make its loss scale move."""
+    if recipe.amp != "float16":
+        return "eval stops dropout, not gradients."
+    if recipe.reduction == "sum":
+        return "A sum overflows 65,504, float16's largest number: each overflow halves the scale."
+    return "Mean losses fit. To see the loss scale fall, set the loss's reduction to sum."
 
 
 def share_words(recipe: Recipe, task: Task) -> str:

@@ -226,6 +226,28 @@ def test_what_backward_multiplies_by_is_said(make: Labs) -> None:
     assert facts()["each counts"] == "whole, a sum is not divided"
 
 
+def test_the_loss_scale_falls_as_the_lab_says_it_would(make: Labs) -> None:
+    lab = make("digits")
+    lab.advance(20)
+    hear(lab, "add", value="amp")
+    assert "set the loss's reduction to sum" in lab.code.state["drawer"]["note"]
+    lab.advance(20)
+    assert lab.words.state["text"].endswith("Loss scale 65,536, no step skipped.")
+    hear(lab, "set", name="reduction", value="sum")
+    assert "overflows 65,504" in lab.code.state["drawer"]["note"]
+    lab.advance(20)
+    skipped = lab.history.skipped
+    assert len(skipped) >= 3
+    assert lab.words.state["text"].endswith(f" {len(skipped)} steps skipped.")
+    assert len(lab.words.state["text"]) <= 90
+    stairs = lab.panels.pictures.gradient
+    assert stairs.skips.get_xdata() == skipped  # a cross on each
+    heights = [y for y in stairs.you.get_ydata() if y > 1]
+    assert heights[0] == 65536
+    assert heights[-1] == lab.history.last("amp_scale") < 65536
+    assert f"{len(skipped)} steps skipped" in stairs.words.get_text()
+
+
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
