@@ -198,7 +198,7 @@ def _drawer(line: str, recipe: Recipe, task: Task, scale: float) -> tuple[list[C
                 *half,
                 known("batch_size", int, recipe.batch_size or task.batch_size),
                 known("shuffle", bool, recipe.shuffle),
-            ], "Their gradients add up."
+            ], "Micro-batch gradients add up."
         case "unscale":
             return [], "Divides gradients by the loss scale."
         case "clip":

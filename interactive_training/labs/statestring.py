@@ -10,6 +10,8 @@ from typing import Any
 from interactive_training.engine.errors import RecipeError
 from interactive_training.engine.recipe import FIELDS, Recipe
 from interactive_training.engine.run import Run
+from interactive_training.engine.session import Session
+from interactive_training.engine.task import Task
 
 PREFIX = "it1."
 LONGEST = 20_000  # characters of a string, and bytes of what it may unfold to
@@ -119,6 +121,35 @@ class LabState:
     def from_string(cls, text: str) -> "LabState":
         """The state in a string; raises StateStringError in words for anything else."""
         return cls._checked(unpacked(text))
+
+    def arguments(self, usual: Mapping[str, Any]) -> dict[str, Any]:
+        """What the lab is made with, by name; `usual` stands in for what the string does not say.
+
+        Raises TypeError or ValueError for values of which no lab can be made.
+        """
+        shown = {**usual, **self.shown}
+        return {
+            "task": Task.named(self.task, **self.options),
+            "recipe": Recipe(**self.recipe),
+            "seed": self.seed,
+            "until": int(shown["until"]),
+            "question": str(shown["question"]),
+            "ask": shown.get("ask"),
+            "hide": [str(name) for name in shown.get("hide", ())],
+        }
+
+    def replay(self, session: Session) -> None:
+        """Train a session to where the run stood, with its changes on the way.
+
+        Raises StateStringError if it refuses one of them.
+        """
+        for index, fields in self.changes:
+            session.advance(max(0, index - session.run.index))
+            session.put("change", dict(fields))
+            if session.refusal:
+                raise StateStringError(f"the state string cannot be used: {session.refusal}")
+        session.advance(max(0, self.index - session.run.index))
+        session.put("pace", str(self.shown.get("pace", session.pace)))
 
     @classmethod
     def _checked(cls, found: Any) -> "LabState":

@@ -190,7 +190,7 @@ def test_the_presenter_is_read_from_the_last_row(lab: OpenNotebook) -> None:
         assert words["y"] + words["height"] <= 720
     # The names of the two lines on the canvas: at least 24 px, which are 6 at 25 %.
     said = notebook.run_code(
-        "labels = lab.panels.pictures.loss.labels.texts.values()\n"
+        "labels = lab.view.panels.pictures.loss.labels.texts.values()\n"
         "print([(t.get_text(), t.get_fontsize()) for t in labels if t.get_text()])"
     )
     labels = ast.literal_eval(said.strip())
