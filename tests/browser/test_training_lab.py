@@ -199,7 +199,23 @@ def test_fast_clicks_leave_one_lab(lab: OpenNotebook) -> None:
     run = notebook.page.locator("[data-key=run]")
     for _ in range(9):
         run.click(force=True)
+    # Every click did what the button said just then; afterwards page and kernel agree, and the
+    # button works as ever.
+    notebook.page.locator("[data-key=pace]").select_option("10")  # comes after all of them
+    playing = notebook.run_code(
+        "import time\n"
+        "while lab.session.pace != '10': time.sleep(0.01)\n"
+        "print(str(lab.session.playing).lower())"
+    ).strip()
+    notebook.wait(
+        "(playing) => document.querySelector('.it-top').dataset.playing === playing", playing
+    )
+    if playing == "false":
+        run.click()
     notebook.wait("() => document.querySelector('.it-top').dataset.playing === 'true'")
+    ticked = notebook.run_code("print('zero_grad' in lab.run.recipe.stages)").strip()
+    assert ticked == "False"  # 15 clicks
+    assert not box.is_checked()
     for _ in range(3):
         notebook.command("notebook:run-cell")
     notebook.wait("() => document.querySelectorAll('.it-lab').length === 1")
