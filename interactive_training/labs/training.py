@@ -10,6 +10,7 @@ from interactive_training.engine.choices import named
 from interactive_training.engine.errors import NonFiniteError, RecipeError, StepError
 from interactive_training.engine.history import History
 from interactive_training.engine.prove import Proof, prove
+from interactive_training.engine.quiet import quiet
 from interactive_training.engine.recipe import Recipe
 from interactive_training.engine.run import Run
 from interactive_training.engine.session import Session
@@ -193,7 +194,8 @@ class TrainingLab:
         found = self.view.root._repr_mimebundle_(**kwargs)
         # ipywidgets gives it with or without metadata.
         data, metadata = found if isinstance(found, tuple) else (found, {})
-        picture = static(self._preview(), self.view.span(), self.view.marks())
+        with quiet(self.session.unheard):
+            picture = static(self._preview(), self.view.span(), self.view.marks())
         data["image/png"] = b64encode(picture).decode()
         data["text/plain"] = repr(self)
         words = trainingwords.sentence(self.session, self.view.verdict)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import ipywidgets
 
 from interactive_training.engine.history import History
+from interactive_training.engine.quiet import quiet
 from interactive_training.engine.recipe import Recipe
 from interactive_training.engine.session import Session
 from interactive_training.engine.task import Task
@@ -94,7 +95,8 @@ class TrainingView:
 
     def show(self, everything: bool = False) -> None:
         """Bring the screen up to date; the worker calls this at most 30 times a second."""
-        with self._drawing:
+        # The network is asked here too, and may print.
+        with self._drawing, quiet(self.session.unheard):
             if self._closed:
                 return
             try:

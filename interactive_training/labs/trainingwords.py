@@ -93,6 +93,8 @@ def row(
             text, failed = f"Stopped: {finding.pattern}", True
     elif session.run.in_force.amp == "float16" and len(session.history):
         text = f"{text} {scaling(session.history)}"
+    elif session.unheard.lines:
+        text = f"{text} Your model printed {session.unheard.lines:,} lines, not shown here."
     if session.refusal:
         text, failed = session.refusal, True
     buttons: list[dict[str, Any]] = []
