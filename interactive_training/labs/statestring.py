@@ -15,6 +15,7 @@ from interactive_training.engine.task import Task
 
 PREFIX = "it1."
 LONGEST = 20_000  # characters of a string, and bytes of what it may unfold to
+SHOWN: Mapping[str, type] = {"pace": str, "until": int, "question": str, "hide": list, "ask": str}
 STEPS = 100_000
 CHANGES = 1_000
 
@@ -132,10 +133,10 @@ class LabState:
             "task": Task.named(self.task, **self.options),
             "recipe": Recipe(**self.recipe),
             "seed": self.seed,
-            "until": int(shown["until"]),
-            "question": str(shown["question"]),
+            "until": shown["until"],
+            "question": shown["question"],
             "ask": shown.get("ask"),
-            "hide": [str(name) for name in shown.get("hide", ())],
+            "hide": shown.get("hide", ()),
         }
 
     def replay(self, session: Session) -> None:
@@ -143,13 +144,17 @@ class LabState:
 
         Raises StateStringError if it refuses one of them.
         """
-        for index, fields in self.changes:
-            session.advance(max(0, index - session.run.index))
-            session.put("change", dict(fields))
+
+        def put(verb: str, value: Any) -> None:
+            session.put(verb, value)
             if session.refusal:
                 raise StateStringError(f"the state string cannot be used: {session.refusal}")
+
+        put("pace", self.shown.get("pace", session.pace))
+        for index, fields in self.changes:
+            session.advance(max(0, index - session.run.index))
+            put("change", dict(fields))
         session.advance(max(0, self.index - session.run.index))
-        session.put("pace", str(self.shown.get("pace", session.pace)))
 
     @classmethod
     def _checked(cls, found: Any) -> "LabState":
@@ -181,6 +186,12 @@ class LabState:
                     "a change in the state string is not readable; copy it again."
                 )
             changes.append((item[0], item[1]))
+        for name, value in found["shown"].items():
+            kind = SHOWN.get(name, type(None))
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise StateStringError(
+                    f"{name} in the state string is not readable; copy it again."
+                )
         recipe_of(found["recipe"])
         for _, values in changes:
             check_fields(values)

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from interactive_training.engine.choices import named
-from interactive_training.engine.errors import NonFiniteError, RecipeError, StepError
+from interactive_training.engine.errors import NonFiniteError, RecipeError, StepError, shown
 from interactive_training.engine.history import History
 from interactive_training.engine.prove import Proof, prove
-from interactive_training.engine.quiet import quiet
+from interactive_training.engine.quiet import Unheard, quiet
 from interactive_training.engine.recipe import Recipe
 from interactive_training.engine.run import Run
 from interactive_training.engine.session import Session
@@ -40,7 +40,8 @@ class TrainingLab:
     of a stage such as "zero_grad", for what happens without that line: the lab then asks it over
     the empty part of the picture, and any answer makes the question's change and runs on. A
     question without answers is answered by drawing the curve to come. `hide` leaves out controls:
-    "pace", "undo", "pin", "reset", "setup", "step". Raises TaskError or RecipeError as Run does.
+    "pace", "undo", "pin", "reset", "setup", "step". Raises TaskError or RecipeError as Run does,
+    ValueError for an `until` below 1 or a control that there is not.
 
     `advance(n)` takes n steps in the calling cell; `run` and `history` are the run itself and
     its records. Nothing trains until a page shows the lab or a cell advances it.
@@ -64,6 +65,8 @@ class TrainingLab:
         unknown = [name for name in hide if name not in HIDEABLE]
         if unknown:
             raise ValueError(f"{unknown[0]!r} cannot be hidden; choose from {', '.join(HIDEABLE)}.")
+        if isinstance(until, bool) or not isinstance(until, int) or until < 1:
+            raise ValueError(f"until is {shown(until)}; write the step to train to, 1 or more.")
         made = Task.named(task) if isinstance(task, str) else task
         recipe = recipe or first_recipe(made)
         if isinstance(ask, Question):
@@ -125,15 +128,15 @@ class TrainingLab:
         Raises StateStringError for a task of your own, which a string cannot hold.
         """
         asking = self.shown.asking
-        shown: dict[str, Any] = {
+        told: dict[str, Any] = {
             "pace": self.session.pace,
             "until": self.shown.until,
             "question": self.shown.question,
             "hide": list(self.shown.hide),
         }
         if asking is not None and asking.stage and asking.open:
-            shown["ask"] = asking.stage
-        return LabState.of(self.run, shown).to_string()
+            told["ask"] = asking.stage
+        return LabState.of(self.run, told).to_string()
 
     @classmethod
     def from_string(cls, text: str) -> "TrainingLab":
@@ -194,7 +197,7 @@ class TrainingLab:
         found = self.view.root._repr_mimebundle_(**kwargs)
         # ipywidgets gives it with or without metadata.
         data, metadata = found if isinstance(found, tuple) else (found, {})
-        with quiet(self.session.unheard):
+        with quiet(Unheard()):
             picture = static(self._preview(), self.view.span(), self.view.marks())
         data["image/png"] = b64encode(picture).decode()
         data["text/plain"] = repr(self)

@@ -340,27 +340,66 @@ def test_running_the_cell_again_leaves_nothing_behind(
     assert len(found) == 1
 
 
-def test_an_own_model_that_raises(make: Labs) -> None:
-    class Moody(nn.Linear):
-        calls = 0
+class Moody(nn.Linear):
+    """Goes wrong in training, once it has been asked a dozen times."""
 
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            type(self).calls += 1
-            if self.training and self.calls > 12:
-                raise ValueError("<b>not today</b>")
-            return super().forward(x)
+    calls = 0
 
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        out = super().forward(x)
+        return self.moody(out) if self.training and self.calls > 12 else out
+
+    def moody(self, out: torch.Tensor) -> torch.Tensor:
+        """What it does then."""
+        raise ValueError("<b>not today</b>")
+
+
+class Shapeless(Moody):
+    """Returns a shape that no loss takes."""
+
+    def moody(self, out: torch.Tensor) -> torch.Tensor:
+        return out[:-1]
+
+
+class Chatty(Moody):
+    """Prints a lot."""
+
+    def moody(self, out: torch.Tensor) -> torch.Tensor:
+        print("<b>not today</b>\n" * 100)
+        return out
+
+
+def own(kind: type[nn.Module]) -> Task:
     inputs = torch.randn(64, 4, generator=torch.Generator().manual_seed(0))
-    task = Task.of(Moody(4, 2), inputs, (inputs[:, 0] > 0).long(), batch_size=16)
-    lab = make(task, Recipe(lr=0.1), until=50)
+    return Task.of(kind(4, 2), inputs, (inputs[:, 0] > 0).long(), batch_size=16)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), [(Moody, "<b>not today</b>"), (Shapeless, "batch_size")]
+)
+def test_an_own_model_that_goes_wrong(make: Labs, kind: type[nn.Module], words: str) -> None:
+    lab = make(own(kind), Recipe(lr=0.1), until=50)
     hear(lab, "pace", value="full")
     looked_at(lab)
     until(lambda: lab.session.error is not None)
     until(lambda: lab.view.words.state["failed"])
     hear(lab, "why")
     text = " ".join(part for _, part in lab.view.words.state["why"])
-    assert "<b>not today</b>" in text  # as words: the page sets text, never tags
+    assert words in text  # as words: the page sets text, never tags
     assert torch.isfinite(next(lab.run.model.parameters())).all()
+
+
+def test_an_own_model_that_prints_a_lot(make: Labs, capsys: pytest.CaptureFixture[str]) -> None:
+    lab = make(own(Chatty), Recipe(lr=0.1), until=50)
+    hear(lab, "pace", value="full")
+    looked_at(lab)
+    until(lambda: lab.run.index == 50 and not lab.session.playing)
+    until(lambda: lab.view.words.state["text"].startswith("Step 50:"))
+    lines = lab.session.unheard.lines
+    assert lines > 30 * 100
+    assert lab.view.words.state["text"].endswith(f"printed {lines:,} lines, not shown here.")
+    assert capsys.readouterr().out == ""
 
 
 def test_an_explosion_is_named_and_can_be_fixed(make: Labs) -> None:
@@ -390,6 +429,14 @@ def test_a_question_is_asked_only_when_told_to(make: Labs) -> None:
     assert not lab.view.asked.state["open"]
     with pytest.raises(ValueError, match="did you mean"):
         make("digits", ask="zerograd")
+
+
+@pytest.mark.parametrize("steps", [0, -1, 1.5, True, "200", None])
+def test_a_lab_trains_to_a_step_that_there_is(steps: Any) -> None:
+    before = widgets()
+    with pytest.raises(ValueError, match=r"until is .*; write the step to train to"):
+        TrainingLab("digits", until=steps)
+    assert widgets() == before
 
 
 def test_a_cell_gets_the_errors_of_its_steps(make: Labs) -> None:
@@ -464,6 +511,15 @@ def test_a_spoilt_string_makes_nothing(make: Labs, spoil: Any) -> None:
         {"changes": ((5, {"lr": 0.1}),)},
         {"shown": {"hide": ["everything"]}},
         {"shown": {"until": "many"}},
+        {"shown": {"until": float("inf")}},
+        {"shown": {"until": None}},
+        {"shown": {"until": -1}},
+        {"shown": {"seed": 3}},
+        {"shown": {"hide": 5}},
+        {"shown": {"ask": ["zero_grad"]}},
+        {"shown": {"ask": "<b>zero_grad</b>"}},
+        {"shown": {"pace": "<b>fast</b>"}},
+        {"options": {"<b>": 1}},
     ],
 )
 def test_a_hostile_string_makes_nothing(make: Labs, changed: dict[str, Any]) -> None:
