@@ -248,7 +248,7 @@ def kept_words(kept: float) -> str:
         return "The kept gradient adds to the new one."
     if kept == 1:
         return "Keeping all of it is the forgotten zero_grad."
-    return f"Keeping {number(kept)} of it has a name: momentum."
+    return f"Keeping {number(kept)} has a name: momentum."
 
 
 def precision_words(recipe: Recipe) -> str:
