@@ -21,7 +21,7 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
-WIDTHS = {200: 516, 140: 250}  # of the lab's figures by their height, on a page 848 pixels wide
+WIDTHS = {200: 516, 132: 250}  # of the lab's figures by their height, on a page 848 pixels wide
 ACK_DELAY = 0.036  # figure.js
 ROUNDS = 3
 SECONDS = 2.0
