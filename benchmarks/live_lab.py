@@ -21,7 +21,7 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
-WIDTHS = {200: 516, 140: 250}  # of the lab's figures by their height, on a page 848 pixels wide
+WIDTHS = {200: 516, 132: 250}  # of the lab's figures by their height, on a page 848 pixels wide
 ACK_DELAY = 0.036  # figure.js
 ROUNDS = 3
 SECONDS = 2.0
@@ -272,11 +272,11 @@ def frame_costs() -> dict[str, Any]:
     IpymplFigure.widths = WIDTHS
     ours = lab_with(LiveFigure, partial(Group, clock=lambda: now[0]))
     theirs = lab_with()
-    for live in ours.panels.figures:
+    for live in ours.view.panels.figures:
         page = {"width": WIDTHS[live.height], "density": 1, "theme": "light", "visible": True}
         live._receive(None, {"kind": "view", "view": "page", "scene": 0, **page}, [])
     ours.session.stop()
-    for canvas in theirs.panels.figures:
+    for canvas in theirs.view.panels.figures:
         canvas._handle_message(None, {"type": "initialized"}, [])
         canvas._handle_message(None, {"type": "draw"}, [])
     for lab in (ours, theirs):
@@ -286,36 +286,36 @@ def frame_costs() -> dict[str, Any]:
         lab.advance(100)
 
     def update(lab: Any) -> None:
-        lab.panels.show_curves(lab.session, lab._marks(), (), "")
-        lab.panels.show_answers(lab.session)
-        lab.panels.update()
+        lab.view.panels.show_curves(lab.session, lab.view.marks(), (), "")
+        lab.view.panels.show_answers(lab.session)
+        lab.view.panels.update()
 
     def paint() -> None:
         now[0] += 0.1
         update(ours)
-        group = ours.panels.group
+        group = ours.view.panels.group
         number, views = group.flow.number, [[place, "page", True] for place in range(3)]
         group._receive(None, {"number": number, "had": [number] * 3, "views": views}, [])
 
     def draw() -> None:
         update(theirs)
-        for canvas in theirs.panels.figures:
+        for canvas in theirs.view.panels.figures:
             canvas._handle_message(None, {"type": "draw"}, [])
             canvas._handle_message(None, {"type": "ack"}, [])
 
     def blit() -> None:
-        for canvas in theirs.panels.figures:
+        for canvas in theirs.view.panels.figures:
             canvas.update = canvas.update_by_blitting
         update(theirs)
-        for canvas in theirs.panels.figures:
+        for canvas in theirs.view.panels.figures:
             canvas._handle_message(None, {"type": "ack"}, [])
             del canvas.update
 
     def artists() -> None:
-        ours.panels.update = _nothing
+        ours.view.panels.update = _nothing
         update(ours)
-        del ours.panels.update
-        ours.panels.update()
+        del ours.view.panels.update
+        ours.view.panels.update()
 
     rounds = [
         (
@@ -333,7 +333,7 @@ def frame_costs() -> dict[str, Any]:
     for steps in (400, 1000, 2000):
         ours.advance(steps - ours.run.index)
         paint()
-        found["sizes"][steps] = sum(len(live.frame) for live in ours.panels.figures)
+        found["sizes"][steps] = sum(len(live.frame) for live in ours.view.panels.figures)
     return found | _long_costs(ours, paint)
 
 
@@ -352,8 +352,8 @@ def _long_costs(lab: Any, paint: Callable[[], None]) -> dict[str, float]:
     lab.session.ghost = lab.session.ghost_history = None
 
     def whole() -> None:
-        lab._due = dict.fromkeys(lab._due, 0.0)
-        lab._show()
+        lab.view.due = dict.fromkeys(lab.view.due, 0.0)
+        lab.view.show()
 
     costs: list[list[float]] = [[], [], [], []]
     for _ in range(1 + ROUNDS):

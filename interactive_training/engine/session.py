@@ -21,6 +21,7 @@ from interactive_training.engine.fairlock import FairLock
 from interactive_training.engine.history import History
 from interactive_training.engine.loop import advance, refuse_a_second_loop, rewind, train, walk
 from interactive_training.engine.measure import Step
+from interactive_training.engine.quiet import Unheard, quiet
 from interactive_training.engine.recipe import FIELDS
 from interactive_training.engine.run import Run
 from interactive_training.engine.state import weights_for
@@ -72,7 +73,8 @@ class Session:
     last command was not carried out, or "". `ghost` is the run as it would have gone on without
     the last change, trained along with the run, and `ghost_history` holds its steps from there
     on; `before` is the history before the last reset or rewind. `log` holds every command, so
-    that a session can be played again.
+    that a session can be played again. `unheard` counts the lines that a model printed in the
+    worker, which nobody sees.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Session:
         self.error: Exception | None = None
         self.refusal = ""
         self.log: list[Command] = []
+        self.unheard = Unheard()
         self.lock = FairLock()
         self._show, self._clock = show, clock
         self._queue: queue.SimpleQueue[tuple[str, Any, float]] = queue.SimpleQueue()
@@ -194,7 +197,7 @@ class Session:
     # The worker ---------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        with threads_of(self.run):
+        with threads_of(self.run), quiet(self.unheard):
             self._until_the_end()
 
     def _until_the_end(self) -> None:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
+from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 from numpy.typing import NDArray
 
 from interactive_training.figures import style
@@ -17,8 +18,7 @@ Floats = NDArray[np.float64]
 LABEL_GAP = 14 / 12  # between the labels of two lines, as a share of a letter's height
 PIN_LANES = ("third", "fourth")
 LETTER = 0.55  # how wide a letter is, as a share of its size
-GUESS_ROWS = (0.72, 0.58, 0.44, 0.3, 0.16, 0.06)  # of the axes; above stand the marks' two rows
-GUESS_ROOM = 0.07  # of the axes, from the middle of the words to the nearest line
+GUESS_ROOM = 470  # pixels of the narrowest picture for its label and the guess beside it
 MARKS = 6  # changes of the recipe that are named on the picture
 
 
@@ -56,7 +56,7 @@ class LossCurve:
 
     `guessing` is the loss of a guess, drawn as a named reference line, or None. Notice: the two
     lines part where the recipe was changed, which a dotted line with its label marks. Names stand
-    in the gutter, and what the learner expected where no line passes.
+    in the gutter, and what the learner expected above the axes, where no line can pass.
     """
 
     def __init__(self, ax: Axes, *, guessing: float | None, animated: bool = True) -> None:
@@ -82,7 +82,7 @@ class LossCurve:
         self.labels = EndLabels(ax, roles, animated)
         (self.drawn,) = ax.plot([], [], animated=animated)
         style.role(self.drawn, "text").set(linewidth=1.6, linestyle=(0, (1, 2.5)))
-        self.guess = ax.text(0.99, 0, "", ha="right", va="center", transform=ax.transAxes)
+        self.guess = ax.text(0.995, 1, "", ha="right", va="baseline")
         style.role(self.guess, "text").set(fontsize=style.LABEL_SIZE, animated=animated)
 
     def show(
@@ -121,23 +121,20 @@ class LossCurve:
         draw(self.drawn, drawn)
         ends["guess"] = ("your guess", drawn.end)
         self.labels.show(ends)
-        words = guess.words if guess is not None else ""
-        self.guess.set_text(f"your guess: {words}" if words else "")
-        if words:
-            self._put_guess([you, *(curve for curve in (ghost, before, *pins) if curve)])
+        self._write_guess(guess.words if guess is not None else "")
 
-    def _put_guess(self, curves: Sequence[Curve]) -> None:
-        """Put the words of the guess where no line passes, and leave them there while none does."""
-        points = len(self.guess.get_text()) * LETTER * float(self.guess.get_fontsize())
-        left, right = self.ax.get_xlim()
-        width = points * self.ax.figure.get_dpi() / 72 / max(self.ax.bbox.width, 1)
-        start = left + (0.99 - width) * (right - left)
-        levels = [] if self.guessing is None else [self.guessing]
-        rooms = room(self.ax, curves, levels, start, GUESS_ROWS)
-        now = float(self.guess.get_position()[1])
-        kept = rooms[GUESS_ROWS.index(now)] if now in GUESS_ROWS else 0.0
-        if kept < GUESS_ROOM:
-            self.guess.set_y(GUESS_ROWS[int(np.argmax(rooms))])
+    def _write_guess(self, words: str) -> None:
+        """Write the guess at the right, beside the axes' label, or above it where both are long."""
+        said = f"your guess: {words}" if words else ""
+        if said == self.guess.get_text():
+            return
+        self.guess.set_text(said)
+        size = float(self.guess.get_fontsize())
+        long = LETTER * size * (len(self.ax.get_title(loc="left")) + 2 + len(said)) > GUESS_ROOM
+        up = style.TITLE_PAD + (1.2 * size if long else 0)
+        figure = self.ax.figure
+        place = blended_transform_factory(figure.transFigure, self.ax.transAxes)
+        self.guess.set_transform(place + ScaledTranslation(0, up / 72, figure.dpi_scale_trans))
 
 
 class GradientNorm:
@@ -192,7 +189,8 @@ class GradientNorm:
 class ScaleStairs:
     """float16's loss scale as stairs of powers of two; a cross where a step was skipped.
 
-    Notice: every overflow halves the scale and costs one step, and no weight moves in it.
+    Notice: every overflow halves the scale and costs one step, and no weight moves in it; 2,000
+    steps without one double it.
     """
 
     def __init__(self, ax: Axes, *, animated: bool = True) -> None:
@@ -207,11 +205,11 @@ class ScaleStairs:
         )
 
     def show(self, scale: Curve, skipped: Sequence[int], flushed: float) -> None:
-        """Draw the scale; `flushed` is the share of gradients that float16 rounds to zero."""
+        """Draw the scale; `flushed` is the share of gradients that would be 0 without it."""
         draw(self.you, scale)
         self.skips.set_data(list(skipped), [scale.at(step) for step in skipped])
-        zero = f"{100 * flushed:.0f} % of gradients are 0"
-        self.words.set_text(f"{len(skipped)} steps skipped, {zero}")
+        zero = f"unscaled, {100 * flushed:.2g} % would be 0"
+        self.words.set_text(f"{len(skipped)} steps skipped\n{zero}")
 
 
 class Marks:
@@ -307,32 +305,6 @@ def spread(heights: Sequence[float], sizes: Sequence[float]) -> list[float]:
         for i in range(len(placed) - 2, -1, -1):
             placed[i] = min(placed[i], placed[i + 1] - gaps[i])
     return placed
-
-
-def room(
-    ax: Axes, curves: Sequence[Curve], levels: Sequence[float], start: float, rows: Sequence[float]
-) -> list[float]:
-    """How far each height is from the nearest line right of `start`, in shares of the axes.
-
-    `levels` are the heights of level lines, as data.
-    """
-    spans = [(level, level) for level in levels]
-    for curve in curves:
-        seen = (curve.x >= start) & np.isfinite(curve.y)
-        if seen.any():
-            low = curve.y if curve.low is None else curve.low
-            high = curve.y if curve.high is None else curve.high
-            spans.append((float(np.nanmin(low[seen])), float(np.nanmax(high[seen]))))
-    if not spans:
-        return [1.0] * len(rows)
-    to_axes = ax.transData + ax.transAxes.inverted()
-    floor = ax.get_ylim()[0]
-    log = ax.get_yscale() == "log"
-    ends = np.array(spans).ravel()
-    ends = np.maximum(ends, floor) if log else ends
-    across = np.column_stack((np.full(len(ends), ax.get_xlim()[0]), ends))
-    shares = to_axes.transform(across)[:, 1].reshape(-1, 2)
-    return [float(np.maximum(shares[:, 0] - row, row - shares[:, 1]).min()) for row in rows]
 
 
 def zigzag(curve: Curve) -> Curve:

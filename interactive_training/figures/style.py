@@ -107,6 +107,7 @@ LANES = {
 }
 # One point is one CSS pixel in a live figure, so these are pixels on the screen.
 LABEL_SIZE = 12
+TITLE_PAD = 8  # pixels between an axes and what is written above it
 TICK_SIZE = 11
 _MARK_SPACING = 0.14  # of the axes' diagonal: about 60 px in a panel of 400 x 150
 _PREFIX = "role:"
@@ -165,7 +166,7 @@ def article(ax: Axes, label: str = "") -> Axes:
         axis.set_tick_params(which="both", length=0, labelsize=TICK_SIZE, pad=4)
         _paint_axis(axis, _theme_of(ax))
     role(ax.xaxis.label, "muted").set_fontsize(LABEL_SIZE)
-    role(ax.set_title(label, loc="left", fontsize=LABEL_SIZE, pad=8), "text")
+    role(ax.set_title(label, loc="left", fontsize=LABEL_SIZE, pad=TITLE_PAD), "text")
     return ax
 
 

@@ -1,7 +1,7 @@
 """The code as a menu: which lines there are, which are ticked, and what each of them opens."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,7 +9,7 @@ from interactive_training.engine.choices import STAGES
 from interactive_training.engine.lines import literal, step_lines
 from interactive_training.engine.recipe import FIELDS, Recipe
 from interactive_training.engine.run import Run
-from interactive_training.labs.controls import drawer
+from interactive_training.labs.controls import TITLES, drawer
 
 FIELD = re.compile(r"\bFIELD_(\w+)")
 # A chip adds a line that has nothing to do yet: the fields it sets, and the line it opens.
@@ -64,6 +64,7 @@ def menu(order: Order, run: Run, scale: float, selected: str, running: str) -> d
     every = replace(recipe, stages=tuple(stage for stage, _ in order.lines))
     names = {f"recipe.{name}": f"FIELD_{name}" for name in FIELDS}
     found = step_lines(every, run.task, run.device.type, names)
+    opened = {line: drawer(line, recipe, run.task, scale) for line in TITLES}
     lines = []
     places = iter(range(len(order.lines)))
     for line in found:
@@ -78,7 +79,7 @@ def menu(order: Order, run: Run, scale: float, selected: str, running: str) -> d
                     "opens": opens,
                     "first": row == 0,
                     "on": on,
-                    "words": words(code, recipe),
+                    "words": words(code, recipe, opened[opens]),
                     "selected": opens == selected,
                     "running": line.stage == running,
                 }
@@ -90,7 +91,7 @@ def menu(order: Order, run: Run, scale: float, selected: str, running: str) -> d
         if not used(name, recipe)
     ]
     shown = selected if selected in present or selected == "loss" else "zero_grad"
-    return {"lines": lines, "chips": chips, "drawer": drawer(shown, recipe, run.task, scale)}
+    return {"lines": lines, "chips": chips, "drawer": opened[shown]}
 
 
 def used(chip: str, recipe: Recipe) -> bool:
@@ -103,15 +104,19 @@ def used(chip: str, recipe: Recipe) -> bool:
     }[chip]
 
 
-def words(code: str, recipe: Recipe) -> list[dict[str, str]]:
-    """A line of code in pieces: plain text, and values that can be edited with their field."""
-    pieces: list[dict[str, str]] = []
+def words(code: str, recipe: Recipe, opened: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A line of code in pieces: plain text, and values that can be edited, each with its control.
+
+    `opened` is the drawer of the line, which holds the controls of its values.
+    """
+    controls = {one["name"]: one for one in (*opened["controls"], *opened["more"])}
+    pieces: list[dict[str, Any]] = []
     at = 0
     for match in FIELD.finditer(code):
         if match.start() > at:
             pieces.append({"text": code[at : match.start()]})
         name = match.group(1)
-        pieces.append({"text": literal(getattr(recipe, name)), "field": name})
+        pieces.append({"text": literal(getattr(recipe, name)), "control": controls[name]})
         at = match.end()
     if at < len(code):
         pieces.append({"text": code[at:]})

@@ -62,6 +62,7 @@ SPANS: Mapping[str, tuple[float, float, bool]] = {
 LABELS: Mapping[str, str] = {
     "lr": "learning rate",
     "keep_grad": "kept",
+    "label_smoothing": "smoothing",
     "set_to_none": "clear to None",
     "amp": "16-bit",
     "grad": "gradients",
@@ -76,7 +77,6 @@ LABELS: Mapping[str, str] = {
 }
 MARKS: Mapping[str, Sequence[tuple[float, str]]] = {
     "keep_grad": ((0.0, "0 cleared"), (0.9, ".9 momentum"), (1.0, "1 forgotten")),
-    "momentum": ((0.0, "0"), (0.9, ".9")),
 }
 
 
@@ -180,7 +180,7 @@ def _drawer(line: str, recipe: Recipe, task: Task, scale: float) -> tuple[list[C
                 of_choice("mode", recipe.mode, MODES),
                 of_choice("amp", recipe.amp, PRECISIONS),
                 known("grad", bool, recipe.grad),
-            ], "eval stops dropout, not gradients."
+            ], precision_words(recipe)
         case "loss":
             name = recipe.loss or task.loss
             row = LOSSES[name]
@@ -198,7 +198,7 @@ def _drawer(line: str, recipe: Recipe, task: Task, scale: float) -> tuple[list[C
                 *half,
                 known("batch_size", int, recipe.batch_size or task.batch_size),
                 known("shuffle", bool, recipe.shuffle),
-            ], "Gradients of all micro-batches add up."
+            ], "Micro-batch gradients add up."
         case "unscale":
             return [], "Divides gradients by the loss scale."
         case "clip":
@@ -245,10 +245,19 @@ OPTIONS = "optimizer_options."
 def kept_words(kept: float) -> str:
     """What it means to keep this share of the old gradient."""
     if kept == 0:
-        return "What is kept is added to the new gradient."
+        return "The kept gradient adds to the new one."
     if kept == 1:
         return "Keeping all of it is the forgotten zero_grad."
-    return f"Keeping {number(kept)} of it has a name: momentum."
+    return f"Keeping {number(kept)} has a name: momentum."
+
+
+def precision_words(recipe: Recipe) -> str:
+    """What to notice of the forward pass; for float16, how to make its loss scale move."""
+    if recipe.amp != "float16":
+        return "eval stops dropout, not gradients."
+    if recipe.reduction == "sum":
+        return "A sum overflows 65,504, float16's largest number: each overflow halves the scale."
+    return "Mean losses fit. To see the loss scale fall, set the loss's reduction to sum."
 
 
 def share_words(recipe: Recipe, task: Task) -> str:

@@ -26,7 +26,7 @@ from interactive_training.probes.precision import flushed_share
 from interactive_training.probes.shadow import Shadow
 
 UNSEEN = 24  # digits shown
-UPPER, LOWER, LARGE = 200, 140, 480  # pixels
+UPPER, LOWER, LARGE = 200, 132, 480  # pixels
 GRADIENT_EVERY = 0.1  # seconds while training
 Marks = Sequence[tuple[int, str]]
 

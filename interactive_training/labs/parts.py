@@ -1,4 +1,4 @@
-"""The parts of a lab that are not pictures: one small widget class, drawn by `lab.js`."""
+"""The parts of a lab that are not pictures: one small widget class; the files in `page` draw it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-_HERE = Path(__file__).parent
+_PAGE = Path(__file__).parent / "page"  # the browser's half: small files, joined into one module
 Handler = Callable[[dict[str, Any]], None]
 
 
@@ -24,8 +24,8 @@ class Part(anywidget.AnyWidget):
     """
 
     # As text: given paths, anywidget watches the files and keeps every part alive for ever.
-    _esm = (_HERE / "lab.js").read_text(encoding="utf-8")
-    _css = (_HERE / "lab.css").read_text(encoding="utf-8")
+    _esm = "\n".join(path.read_text(encoding="utf-8") for path in sorted(_PAGE.glob("*.js")))
+    _css = (_PAGE / "lab.css").read_text(encoding="utf-8")
 
     part = traitlets.Unicode().tag(sync=True)
     state = traitlets.Dict().tag(sync=True)

@@ -10,9 +10,12 @@ from typing import Any
 from interactive_training.engine.errors import RecipeError
 from interactive_training.engine.recipe import FIELDS, Recipe
 from interactive_training.engine.run import Run
+from interactive_training.engine.session import Session
+from interactive_training.engine.task import Task
 
 PREFIX = "it1."
 LONGEST = 20_000  # characters of a string, and bytes of what it may unfold to
+SHOWN: Mapping[str, type] = {"pace": str, "until": int, "question": str, "hide": list, "ask": str}
 STEPS = 100_000
 CHANGES = 1_000
 
@@ -120,6 +123,39 @@ class LabState:
         """The state in a string; raises StateStringError in words for anything else."""
         return cls._checked(unpacked(text))
 
+    def arguments(self, usual: Mapping[str, Any]) -> dict[str, Any]:
+        """What the lab is made with, by name; `usual` stands in for what the string does not say.
+
+        Raises TypeError or ValueError for values of which no lab can be made.
+        """
+        shown = {**usual, **self.shown}
+        return {
+            "task": Task.named(self.task, **self.options),
+            "recipe": Recipe(**self.recipe),
+            "seed": self.seed,
+            "until": shown["until"],
+            "question": shown["question"],
+            "ask": shown.get("ask"),
+            "hide": shown.get("hide", ()),
+        }
+
+    def replay(self, session: Session) -> None:
+        """Train a session to where the run stood, with its changes on the way.
+
+        Raises StateStringError if it refuses one of them.
+        """
+
+        def put(verb: str, value: Any) -> None:
+            session.put(verb, value)
+            if session.refusal:
+                raise StateStringError(f"the state string cannot be used: {session.refusal}")
+
+        put("pace", self.shown.get("pace", session.pace))
+        for index, fields in self.changes:
+            session.advance(max(0, index - session.run.index))
+            put("change", dict(fields))
+        session.advance(max(0, self.index - session.run.index))
+
     @classmethod
     def _checked(cls, found: Any) -> "LabState":
         shape: dict[str, type] = {
@@ -150,6 +186,12 @@ class LabState:
                     "a change in the state string is not readable; copy it again."
                 )
             changes.append((item[0], item[1]))
+        for name, value in found["shown"].items():
+            kind = SHOWN.get(name, type(None))
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise StateStringError(
+                    f"{name} in the state string is not readable; copy it again."
+                )
         recipe_of(found["recipe"])
         for _, values in changes:
             check_fields(values)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import isfinite, nan
 from typing import Any
 
+from interactive_training.engine.history import History
 from interactive_training.engine.lines import step_lines
 from interactive_training.engine.prove import Proof
 from interactive_training.engine.recipe import Recipe
@@ -68,6 +69,13 @@ def sentence(session: Session, verdict: Verdict) -> str:
     return said
 
 
+def scaling(history: History) -> str:
+    """Where float16's loss scale stands, and how many steps it has cost."""
+    skipped = len(history.skipped)
+    steps = f"{skipped} {'step' if skipped == 1 else 'steps'}" if skipped else "no step"
+    return f"Loss scale {history.last('amp_scale'):,.0f}, {steps} skipped."
+
+
 def percent(share: float) -> str:
     """A share from 0 to 1 as a percentage."""
     return f"{100 * share:.0f} %"
@@ -83,6 +91,10 @@ def row(
         text = f"{text} {finding.short}"
         if session.error is not None:
             text, failed = f"Stopped: {finding.pattern}", True
+    elif session.run.in_force.amp == "float16" and len(session.history):
+        text = f"{text} {scaling(session.history)}"
+    elif session.unheard.lines:
+        text = f"{text} Your model printed {session.unheard.lines:,} lines, not shown here."
     if session.refusal:
         text, failed = session.refusal, True
     buttons: list[dict[str, Any]] = []

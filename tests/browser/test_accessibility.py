@@ -35,6 +35,12 @@ TOO_SMALL = """() => {
     return small;
 }"""
 
+CONTROLS = """(names) => {
+    const shown = [...document.querySelectorAll(".it-code .it-control")].filter((one) =>
+        one.checkVisibility());
+    return JSON.stringify(shown.map((one) => one.firstChild.textContent)) === JSON.stringify(names);
+}"""
+
 
 def faults(notebook: Notebook) -> list[str]:
     """What axe finds serious or critical inside the lab, too little contrast included."""
@@ -67,6 +73,8 @@ def test_axe_finds_no_serious_fault(lab: OpenNotebook, name: str) -> None:
     assert faults(notebook) == []
     page.keyboard.press("Escape")
     if training:
+        notebook.run_code("lab.change(keep_grad=0.5, clip='norm')")
+        page.wait_for_selector("[data-key=value-clip-0-clip_at]")
         for line in ("model(x)", "loss_fn", "backward", "step"):
             page.locator(".it-line", has_text=line).click()
             notebook.wait(
@@ -168,10 +176,21 @@ def test_the_presenter_is_read_from_the_last_row(lab: OpenNotebook) -> None:
     notebook.wait(FULL)
     notebook.wait("() => document.querySelector('.live-figure')?.clientHeight === 480")
     assert page.evaluate(TOO_SMALL) == []
-    assert page.locator("input[type=range]:visible").count() == 1
+    # The selected line's control and the learning rate, and everything on one screen.
+    for line, controls in (
+        ("optimizer.zero_grad", ["kept", "clear to None", "learning rate"]),
+        ("optimizer.step", ["optimizer", "momentum", "weight decay", "learning rate"]),
+        ("loss = loss_fn", ["loss", "reduction", "smoothing", "learning rate"]),
+    ):
+        page.locator(".it-line", has_text=line).click()
+        notebook.wait(CONTROLS, controls)
+        assert page.evaluate(TOO_SMALL) == []
+        words = page.locator(".it-words").bounding_box()
+        assert words is not None
+        assert words["y"] + words["height"] <= 720
     # The names of the two lines on the canvas: at least 24 px, which are 6 at 25 %.
     said = notebook.run_code(
-        "labels = lab.panels.pictures.loss.labels.texts.values()\n"
+        "labels = lab.view.panels.pictures.loss.labels.texts.values()\n"
         "print([(t.get_text(), t.get_fontsize()) for t in labels if t.get_text()])"
     )
     labels = ast.literal_eval(said.strip())

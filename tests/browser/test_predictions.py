@@ -210,11 +210,11 @@ def test_drawn_with_the_mouse(lab: OpenNotebook, server: Server) -> None:
     (answer,) = kept(notebook, server).values()
     curve = answer["drawn"]
     assert [curve[0][0], curve[-1][0]] == [40, 80]
-    high = float(notebook.run_code("print(lab.panels.pictures.loss.ax.get_ylim()[1])"))
+    high = float(notebook.run_code("print(lab.view.panels.pictures.loss.ax.get_ylim()[1])"))
     assert abs(curve[-1][1] - high) < 1e-3 * high  # the top of the axes
     assert len(json.dumps(answer)) < 1_000
     assert "your guess" in notebook.run_code(
-        "print(lab.panels.pictures.loss.labels.texts['guess'].get_text())"
+        "print(lab.view.panels.pictures.loss.labels.texts['guess'].get_text())"
     )
     notebook.reload()
     notebook.wait("() => Number(document.querySelector('.live-figure')?.dataset.painted) > 0")

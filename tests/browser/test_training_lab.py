@@ -178,7 +178,7 @@ def test_what_is_typed(lab: OpenNotebook) -> None:
     assert notebook.run_code("print(lab.run.recipe.lr)").strip() == "0.2"
     # The arrow keys move the slider, and Alt with an arrow key a line of the code.
     notebook.page.get_by_role("slider", name="learning rate").press("ArrowRight")
-    line = notebook.page.locator(".it-text").first
+    line = notebook.page.locator("[data-key^=line-]").first
     line.press("Alt+ArrowDown")
     notebook.wait(
         "() => document.querySelector('.it-line').textContent.includes('output = model(x)')"
@@ -199,7 +199,24 @@ def test_fast_clicks_leave_one_lab(lab: OpenNotebook) -> None:
     run = notebook.page.locator("[data-key=run]")
     for _ in range(9):
         run.click(force=True)
+    # Every click did what the button said just then; afterwards page and kernel agree, and the
+    # button works as ever.
+    notebook.page.locator("[data-key=pace]").select_option("10")  # comes after all of them
+    playing = notebook.run_code(
+        "import time\n"
+        "while lab.session.pace != '10': time.sleep(0.01)\n"
+        "print(str(lab.session.playing).lower())"
+    ).strip()
+    notebook.wait(
+        "(playing) => document.querySelector('.it-top').dataset.playing === playing", playing
+    )
+    if playing == "false":
+        run.click()
     notebook.wait("() => document.querySelector('.it-top').dataset.playing === 'true'")
+    ticked = notebook.run_code("print('zero_grad' in lab.run.recipe.stages)").strip() == "True"
+    notebook.wait(
+        "(on) => document.querySelector('.it-code input[type=checkbox]').checked === on", ticked
+    )
     for _ in range(3):
         notebook.command("notebook:run-cell")
     notebook.wait("() => document.querySelectorAll('.it-lab').length === 1")
@@ -220,3 +237,114 @@ def test_ten_thousand_steps_hardly_grow_the_file(lab: OpenNotebook, server: Serv
     notebook.wait(STEP, 10_000)
     notebook.command("docmanager:save")
     assert path.stat().st_size - before < 200_000
+
+
+def test_momentum_without_leaving_the_presenter(lab: OpenNotebook) -> None:
+    notebook = lab(
+        LAB.format("'digits', until=200"),
+        "lab.advance(200)\nlab.change(stages=lab.run.recipe.stages[1:])\nlab.advance(200)",
+    )
+    page = notebook.page
+    notebook.run()
+    page.get_by_role("button", name="presenter mode").click()
+    notebook.wait("() => document.fullscreenElement !== null")
+    page.get_by_role("button", name="Rewind to 200").click()
+    notebook.wait(AT, 200)
+    page.locator(".it-line", has_text="output = model").click()
+    kept = page.get_by_role("slider", name="kept")
+    kept.wait_for(state="hidden")
+    page.locator(".it-line", has_text="zero_grad").click()
+    kept.press("End")
+    notebook.wait(
+        "() => document.querySelector('.it-code .it-note').textContent.includes('forgotten')"
+    )
+    page.get_by_role("button", name="set kept to .9 momentum").click()
+    notebook.wait("() => document.querySelector('.it-code').textContent.includes('momentum.')")
+    (you, unchanged) = run_to(notebook, 400)
+    assert unchanged < you
+    assert page.evaluate("() => document.fullscreenElement !== null")
+    assert notebook.errors == []
+
+
+def test_values_in_the_code_by_keyboard(lab: OpenNotebook) -> None:
+    notebook = lab(LAB.format("'digits', until=2"), "lab.change(keep_grad=0.5, clip='norm')")
+    page = notebook.page
+    notebook.run()
+    percentages(notebook, 2)
+    kept = page.get_by_role("spinbutton", name="kept")
+    page.locator("[data-key=line-zero_grad-2]").focus()
+    page.keyboard.press("Tab")
+    focused = "() => document.activeElement.dataset.key"
+    assert page.evaluate(focused) == "value-zero_grad-2-keep_grad"
+    ring = kept.evaluate("(node) => getComputedStyle(node).outline")
+    assert "solid 2px" in ring
+
+    shows = "(text) => document.activeElement.textContent === text"
+    for key, text in (
+        ("ArrowUp", "0.51"),
+        ("Shift+ArrowUp", "0.61"),
+        ("ArrowDown", "0.6"),
+        *(("Shift+ArrowUp", "1.0") for _ in range(5)),  # and no further
+    ):
+        page.keyboard.press(key)
+        if text != "1.0":
+            notebook.wait(shows, text)
+    notebook.wait(shows, "1.0")
+    assert kept.get_attribute("aria-valuenow") == "1"
+    assert notebook.run_code("print(lab.run.recipe.keep_grad)").strip() == "1.0"
+
+    # A digit begins anew, Enter takes what was typed, and the focus stays where it was.
+    for keys, text in (("0.25", "0.25"), ("7", "0.25")):
+        page.keyboard.type(keys)
+        assert page.evaluate("() => document.activeElement.value") == keys
+        page.keyboard.press("Enter")
+        notebook.wait(shows, text)
+    notebook.wait(SAYS, "at most 1")
+    page.keyboard.press("Enter")
+    page.keyboard.type("0.9")
+    page.keyboard.press("Escape")
+    notebook.wait(shows, "0.25")
+
+    # Whatever does not fit of a long line, its value does.
+    clip = page.get_by_role("spinbutton", name="clip at").bounding_box()
+    line = page.locator(".it-line", has_text="clip_grad_norm_").bounding_box()
+    assert clip is not None
+    assert line is not None
+    assert clip["x"] + clip["width"] < line["x"] + line["width"]
+    page.get_by_role("spinbutton", name="clip at").focus()
+    page.keyboard.press("ArrowUp")
+    notebook.wait("() => parseFloat(document.activeElement.textContent) > 1")
+    assert page.locator(".jp-Cell").count() == 2
+    assert notebook.errors == []
+
+
+def test_the_lab_keeps_its_size(lab: OpenNotebook) -> None:
+    notebook = lab(LAB.format("'digits', until=30"))
+    page = notebook.page
+    notebook.run()
+    percentages(notebook, 30)
+
+    def size() -> tuple[float, float]:
+        box = page.locator(".it-lab").bounding_box()
+        assert box is not None
+        return box["width"], box["height"]
+
+    first = size()
+    assert first[0] <= 848
+    assert first[1] <= 460
+    for line in ("output = model", "loss = loss_fn", "loss.backward", "optimizer.step"):
+        page.locator(".it-line", has_text=line).click()
+        page.wait_for_selector(f".it-selected:has-text('{line}')")
+        assert size() == first, line
+    page.locator("[data-key=prove]").click()
+    page.wait_for_selector(".it-passed")
+    assert size() == first
+    page.get_by_role("textbox", name="learning rate").fill("-1")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".it-say .it-failed")
+    assert size() == first
+    notebook.theme("dark")
+    assert size() == first
+    notebook.command("application:toggle-left-area")
+    notebook.wait("() => document.querySelector('.it-lab').clientWidth > 1000")
+    assert size()[1] == first[1]

@@ -153,3 +153,19 @@ def test_precision_changed_live(amp: str) -> None:
 def test_growth_waits_for_two_thousand_good_steps() -> None:
     scaler = steep(0.5).scaler
     assert (scaler.get_growth_interval(), scaler.get_growth_factor()) == (2000, 2.0)
+
+
+def test_on_digits_a_mean_never_overflows_and_a_sum_does_at_once() -> None:
+    mean = [step.amp_scale for step in train(Run("digits", HALF), 2001)]
+    assert set(mean[:2000]) == {65536.0}
+    assert mean[2000] == 131072.0  # 2,000 steps without overflow
+    run = Run("digits", Recipe(amp="float16", lr=0.05, reduction="sum"))
+    before = {name: value.clone() for name, value in run.model.state_dict().items()}
+    (first,) = train(run, 1)
+    assert first.skipped
+    assert all(torch.equal(value, before[name]) for name, value in run.model.state_dict().items())
+    steps = [first, *train(run, 40)]
+    skipped = sum(step.skipped for step in steps)
+    assert skipped >= 3
+    assert run.scaler is not None
+    assert run.scaler.get_scale() == 65536 / 2**skipped

@@ -81,11 +81,11 @@ def widgets() -> int:
 
 def hear(lab: TrainingLab, verb: str, **message: Any) -> None:
     """What the browser would send."""
-    lab._receive({"verb": verb, **message})
+    lab.actions.receive({"verb": verb, **message})
 
 
 def looked_at(lab: TrainingLab, visible: bool = True) -> None:
     """A page shows the lab's pictures, and answers no frame yet."""
-    for live in lab.panels.figures:
+    for live in lab.view.panels.figures:
         page = {"width": 516, "density": 1, "theme": "light", "visible": visible}
         live._receive(live, {"kind": "view", "view": "page", **page}, None)

@@ -12,10 +12,9 @@ import pytest
 
 from interactive_training import Recipe, RecipeError
 from interactive_training.exercises import PredictionError, Question
-from interactive_training.figures.curves import GUESS_ROOM, GUESS_ROWS, Guess, LossCurve
 from interactive_training.labs import Prediction, TrainingLab, cells
 from interactive_training.labs.statestring import LabState, StateStringError
-from tests.labs.conftest import Labs, hear, widgets
+from tests.labs.conftest import Labs, hear, looked_at, widgets
 from tests.labs.test_training_lab import until
 
 UNCLEARED = tuple(stage for stage in Recipe().stages if stage != "zero_grad")
@@ -32,16 +31,16 @@ def drawing(make: Labs, **change: Any) -> TrainingLab:
 
 def over(lab: TrainingLab, step: int) -> None:
     until(lambda: lab.run.index == step and not lab.session.playing)
-    until(lambda: lab.top.state["index"] == step and not lab.top.state["playing"])
+    until(lambda: lab.view.top.state["index"] == step and not lab.view.top.state["playing"])
 
 
 def test_a_question_covers_the_future_only(make: Labs) -> None:
     lab = make("digits", ask="zero_grad", until=4)
-    assert not lab.asked.state["open"]  # nothing has happened yet
+    assert not lab.view.asked.state["open"]  # nothing has happened yet
     lab.advance(4)
-    state = lab.asked.state
+    state = lab.view.asked.state
     assert state["open"]
-    left, right = lab.panels.pictures.loss.ax.get_xlim()
+    left, right = lab.view.panels.pictures.loss.ax.get_xlim()
     assert state["place"]["share"] == (4 - left) / (right - left) == 0.5
     assert state["text"] == "Without `optimizer.zero_grad()`, 4 steps later accuracy will be:"
     assert state["answers"] == ["higher", "the same", "at guessing"]
@@ -51,11 +50,11 @@ def test_skip_leaves_the_run_alone(make: Labs) -> None:
     lab = make("digits", ask="zero_grad", until=4)
     lab.advance(4)
     hear(lab, "answer", value=-1)
-    assert not lab.asked.state["open"]
+    assert not lab.view.asked.state["open"]
     assert lab.run.recipe.stages == Recipe().stages
     assert lab.run.index == 4
     assert lab.guess == ""
-    assert lab.asked.state["kept"] == {}
+    assert lab.view.asked.state["kept"] == {}
 
 
 def test_the_guess_goes_with_the_way_that_it_was_about(make: Labs) -> None:
@@ -64,16 +63,16 @@ def test_the_guess_goes_with_the_way_that_it_was_about(make: Labs) -> None:
     hear(lab, "answer", value=0)
     over(lab, 8)
     assert lab.guess == "higher"
-    assert lab.panels.pictures.loss.guess.get_text() == "your guess: higher"
+    assert lab.view.panels.pictures.loss.guess.get_text() == "your guess: higher"
     hear(lab, "rewind", value=6)
     until(lambda: lab.run.index == 6)
     assert lab.guess == "higher"  # still past the answer
     hear(lab, "rewind", value=2)
     until(lambda: lab.run.index == 2)
-    until(lambda: lab.panels.pictures.loss.guess.get_text() == "")
+    until(lambda: lab.view.panels.pictures.loss.guess.get_text() == "")
     hear(lab, "undo")
     until(lambda: lab.run.index == 6)
-    until(lambda: lab.panels.pictures.loss.guess.get_text() == "your guess: higher")
+    until(lambda: lab.view.panels.pictures.loss.guess.get_text() == "your guess: higher")
     hear(lab, "rewind", value=4)  # the line is back, and another way begins here
     until(lambda: lab.run.recipe.stages == Recipe().stages)
     lab.advance(3)
@@ -84,7 +83,7 @@ def test_the_guess_goes_with_the_way_that_it_was_about(make: Labs) -> None:
     until(lambda: lab.run.index == 0)
     lab.advance(6)
     assert lab.guess == ""  # another run
-    assert not lab.asked.state["open"]  # asked once
+    assert not lab.view.asked.state["open"]  # asked once
 
 
 def test_an_undo_of_the_answer_takes_the_guess_off(make: Labs) -> None:
@@ -99,7 +98,7 @@ def test_an_undo_of_the_answer_takes_the_guess_off(make: Labs) -> None:
 
 def test_a_drawn_guess_stays_on_the_picture(make: Labs) -> None:
     lab = drawing(make, stages=UNCLEARED)
-    state = lab.asked.state
+    state = lab.view.asked.state
     assert (state["open"], state["draw"], state["answers"]) == (True, True, [])
     assert state["axes"]["x"] == [4, 8]
     assert state["axes"]["log"]
@@ -107,13 +106,13 @@ def test_a_drawn_guess_stays_on_the_picture(make: Labs) -> None:
     hear(lab, "draw", value=CURVE)
     over(lab, 8)
     assert "zero_grad" not in lab.run.recipe.stages
-    drawn = lab.panels.pictures.loss
+    drawn = lab.view.panels.pictures.loss
     assert np.array_equal(drawn.drawn.get_xydata(), CURVE)
     assert drawn.labels.texts["guess"].get_text() == "your guess"
-    assert lab.asked.state["kept"] == {"drawn": CURVE}
+    assert lab.view.asked.state["kept"] == {"drawn": CURVE}
     hear(lab, "rewind", value=1)
     until(lambda: lab.run.index == 1)
-    until(lambda: len(lab.panels.pictures.loss.drawn.get_xdata()) == 0)
+    until(lambda: len(lab.view.panels.pictures.loss.drawn.get_xdata()) == 0)
 
 
 def test_a_guess_without_a_change_goes_with_a_rewind_to_before_it(make: Labs) -> None:
@@ -134,12 +133,12 @@ def test_a_guess_without_a_change_goes_with_a_rewind_to_before_it(make: Labs) ->
 def test_a_curve_that_cannot_be_used_asks_again(make: Labs, points: Any) -> None:
     lab = drawing(make)
     hear(lab, "draw", value=points)
-    assert lab.asked.state["open"]
-    assert "draw" in lab.asked.state["problem"]
+    assert lab.view.asked.state["open"]
+    assert "draw" in lab.view.asked.state["problem"]
     assert lab.run.index == 4
     hear(lab, "draw", value=CURVE)
     over(lab, 8)
-    assert lab.asked.state["problem"] == ""
+    assert lab.view.asked.state["problem"] == ""
 
 
 def test_a_question_of_ones_own_makes_its_change(make: Labs) -> None:
@@ -157,12 +156,12 @@ def test_a_question_of_ones_own_makes_its_change(make: Labs) -> None:
 def test_the_loss_is_asked_for_where_nothing_is_right(make: Labs) -> None:
     lab = make("bowl", Recipe(lr=0.05), ask="zero_grad", until=20)
     lab.advance(20)
-    assert lab.asked.state["text"].endswith("20 steps later the loss will be:")
-    assert lab.asked.state["answers"] == ["lower", "the same", "higher"]
+    assert lab.view.asked.state["text"].endswith("20 steps later the loss will be:")
+    assert lab.view.asked.state["answers"] == ["lower", "the same", "higher"]
     hear(lab, "hands", value=["1", "2", "3"])
     hear(lab, "answer", value=0)
     over(lab, 40)
-    truth = lab.asked.state["truth"]
+    truth = lab.view.asked.state["truth"]
     you, unchanged = lab.history, lab.session.ghost_history
     assert unchanged is not None
     assert truth == (0 if you.last("average") < unchanged.last("average") else 2)
@@ -173,32 +172,32 @@ def test_hands_stand_beside_what_happened(make: Labs) -> None:
     lab.advance(200)
     for bad in (["3", "-1", "4"], ["3", "x", "4"], ["3", "4"], None, HOSTILE):
         hear(lab, "hands", value=bad)
-        assert lab.asked.state["problem"]
-        assert lab.asked.state["hands"] == []
+        assert lab.view.asked.state["problem"]
+        assert lab.view.asked.state["hands"] == []
     hear(lab, "hands", value=["3", "", "12"])
-    assert (lab.asked.state["hands"], lab.asked.state["problem"]) == ([3, 0, 12], "")
+    assert (lab.view.asked.state["hands"], lab.view.asked.state["problem"]) == ([3, 0, 12], "")
     hear(lab, "pace", value="full")
     hear(lab, "answer", value=0)
-    until(lambda: lab.asked.state["mode"] == "")  # not before it has happened
+    until(lambda: lab.view.asked.state["mode"] == "")  # not before it has happened
     over(lab, 400)
-    until(lambda: lab.asked.state["mode"] == "bars")
-    state = lab.asked.state
+    until(lambda: lab.view.asked.state["mode"] == "bars")
+    state = lab.view.asked.state
     assert (state["guess"], state["truth"], state["hands"]) == (0, 2, [3, 0, 12])
     assert state["kept"] == {"guess": "higher", "hands": [3, 0, 12]}
     hear(lab, "rewind", value=100)
-    until(lambda: lab.asked.state["mode"] == "")
+    until(lambda: lab.view.asked.state["mode"] == "")
 
 
 def test_what_a_notebook_kept_is_shown_and_asked_again(make: Labs) -> None:
     lab = make("digits", ask="zero_grad", until=4)
     lab.advance(4)
     hear(lab, "recall", value={"guess": "the same", "hands": [1, 2, 3], "junk": HOSTILE})
-    state = lab.asked.state
+    state = lab.view.asked.state
     assert (state["open"], state["before"], state["hands"]) == (True, 1, [1, 2, 3])
     assert state["kept"] == {"guess": "the same", "hands": [1, 2, 3]}
     assert lab.run.index == 4
     hear(lab, "recall", value=HOSTILE)
-    assert lab.asked.state["open"]
+    assert lab.view.asked.state["open"]
 
 
 def test_a_string_holds_the_open_question(make: Labs) -> None:
@@ -206,7 +205,7 @@ def test_a_string_holds_the_open_question(make: Labs) -> None:
     again = TrainingLab.from_string(lab.to_string())
     try:
         again.advance(4)
-        assert again.asked.state["open"]
+        assert again.view.asked.state["open"]
         hear(again, "answer", value=-1)
         assert "ask" not in LabState.from_string(again.to_string()).shown
     finally:
@@ -216,22 +215,26 @@ def test_a_string_holds_the_open_question(make: Labs) -> None:
         TrainingLab.from_string(hostile.to_string())
 
 
-def test_words_lie_where_no_line_passes(make: Labs) -> None:
+@pytest.mark.parametrize("large", [False, True])
+def test_words_lie_where_no_line_passes(make: Labs, large: bool) -> None:
     lab = make("digits", ask="zero_grad")
     lab.advance(200)
     hear(lab, "pace", value="full")
+    hear(lab, "present", value=large)
+    looked_at(lab)
     hear(lab, "answer", value=2)
     over(lab, 400)
-    loss = lab.panels.pictures.loss
-    figure = lab.panels.loss.figure
+    words = lab.guess
+    loss = lab.view.panels.pictures.loss
+    figure = lab.view.panels.loss.figure
     figure.canvas.draw()
-    box = loss.guess.get_window_extent()
-    to_screen = loss.ax.transData
-    for line in (loss.you, loss.ghost):
-        x, y = to_screen.transform(line.get_xydata()).T
-        beside = (x >= box.x0) & (x <= box.x1)
-        assert beside.any()
-        assert not ((y[beside] > box.y0) & (y[beside] < box.y1)).any()
+    guess, label = loss.guess.get_window_extent(), loss.ax._left_title.get_window_extent()
+    assert loss.guess.get_text() == f"your guess: {words}"
+    assert guess.y0 > loss.ax.bbox.y1 - 4  # above every line, but for the tails of letters
+    assert guess.y1 <= figure.bbox.height
+    assert guess.x0 > loss.ax.bbox.x0
+    assert guess.x1 <= figure.bbox.width
+    assert not guess.overlaps(label)
     gutter = loss.ax.bbox.x1
     named = loss.labels.texts["guessing"]
     assert named.get_text() == "guessing\n2.30"
@@ -243,25 +246,6 @@ def test_words_lie_where_no_line_passes(make: Labs) -> None:
     assert len(middles) == 3
     for below, above in pairwise(middles):
         assert above.y0 > below.y0 + 10
-
-
-def test_a_guess_moves_only_when_a_line_comes_near() -> None:
-    from matplotlib.figure import Figure
-
-    from interactive_training.figures.curves import Curve
-
-    ax = Figure().add_subplot(xlim=(0, 100), ylim=(0, 1))
-    picture = LossCurve(ax, guessing=None)
-    guess = Guess(50, "rise")
-    places = []
-    for height in np.linspace(0, 1, 41):
-        x = np.arange(100.0)
-        picture.show(Curve(x, np.full(100, height)), guess=guess)
-        places.append(picture.guess.get_position()[1])
-        assert places[-1] in GUESS_ROWS
-        assert abs(places[-1] - height) >= GUESS_ROOM
-    moves = sum(a != b for a, b in pairwise(places))
-    assert 1 <= moves <= 3
 
 
 # Between two cells --------------------------------------------------------------------------------

@@ -36,19 +36,19 @@ def opened(sent: list[dict[str, Any]]) -> Iterator[Callable[[str, str], Any]]:
 
 def right(lab: TrainingLab) -> float:
     """The share of the validation rows that the run has right."""
-    lab._show(everything=True)
-    return lab.verdict.accuracy
+    lab.view.show(everything=True)
+    return lab.view.verdict.accuracy
 
 
 def test_forgotten_zero_grad(opened: Any) -> None:
     lab = opened(TRAINING, "forgotten zero_grad")
     lab.advance(200)
-    assert lab.asked.state["open"]
+    assert lab.view.asked.state["open"]
     hear(lab, "pace", value="full")
     hear(lab, "answer", value=0)
     until(lambda: lab.run.index == 400 and not lab.session.playing)
     guessed = right(lab)
-    assert guessed < 0.2 < 0.7 < lab.verdict.unchanged
+    assert guessed < 0.2 < 0.7 < lab.view.verdict.unchanged
     hear(lab, "rewind", value=240)
     until(lambda: lab.run.index == 240)
     ahead = right(lab)
@@ -87,8 +87,8 @@ def test_sum_instead_of_mean(opened: Any) -> None:
     lab = opened(TRAINING, "sum instead of mean")
     lab.advance(400)
     assert right(lab) < 0.2
-    assert lab.verdict.finding is not None
-    assert "units" in lab.verdict.finding.short
+    assert lab.view.verdict.finding is not None
+    assert "units" in lab.view.verdict.finding.short
     assert lab.run.task.batch_size == 32
 
 
@@ -165,7 +165,8 @@ def test_every_preset_is_tested_and_opens_with_its_question(opened: Any) -> None
         assert f'"{row.name}")' in source
         assert len(row.notice) <= 90
         lab = opened(row.lab, row.name)
-        assert lab.question == row.sets.get("question", lab.question)
+        question = lab.question if isinstance(lab, BowlLab) else lab.shown.question
+        assert question == row.sets.get("question", question)
     names = [(row.lab, row.name) for row in PRESETS]
     assert len(set(names)) == len(names)
 
@@ -189,6 +190,6 @@ def test_an_unknown_name_is_refused(lab: str, name: Any, words: str) -> None:
 def test_a_preset_takes_what_a_lab_takes(opened: Any) -> None:
     lab = TrainingLab.preset("forgotten zero_grad", until=50, hide=["pin"])
     try:
-        assert (lab.until, lab.hide) == (50, ("pin",))
+        assert (lab.shown.until, lab.shown.hide) == (50, ("pin",))
     finally:
         lab.close()

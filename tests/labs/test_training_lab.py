@@ -25,22 +25,22 @@ def until(done: Any, seconds: float = 10) -> None:
 
 
 def tick(lab: TrainingLab, stage: str) -> None:
-    hear(lab, "tick", value=[name for name, _ in lab.order.lines].index(stage))
+    hear(lab, "tick", value=[name for name, _ in lab.shown.order.lines].index(stage))
 
 
 def test_it_opens_without_training(make: Labs) -> None:
     lab = make("digits")
     assert lab.run.index == 0
     assert not lab.session.alive
-    assert lab.words.state["text"] == "Nothing has happened yet: press Run."
-    assert [line["stage"] for line in lab.code.state["lines"]] == [
+    assert lab.view.words.state["text"] == "Nothing has happened yet: press Run."
+    assert [line["stage"] for line in lab.view.code.state["lines"]] == [
         "zero_grad",
         "forward",
         "forward",
         "backward",
         "step",
     ]
-    assert lab.top.state["setup"] == "digits, MLP 64-32-32-10, seed 1"
+    assert lab.view.top.state["setup"] == "digits, MLP 64-32-32-10, seed 1"
 
 
 def test_a_page_starts_it_and_it_stops_where_it_should(make: Labs) -> None:
@@ -48,7 +48,7 @@ def test_a_page_starts_it_and_it_stops_where_it_should(make: Labs) -> None:
     hear(lab, "pace", value="full")
     looked_at(lab)
     until(lambda: lab.run.index == 30 and not lab.session.playing)
-    until(lambda: lab.words.state["text"].startswith("Step 30:"))
+    until(lambda: lab.view.words.state["text"].startswith("Step 30:"))
     assert lab.run.index == 30
 
 
@@ -57,27 +57,27 @@ def test_the_story_of_the_missing_line(make: Labs) -> None:
     lab.advance(200)
     tick(lab, "zero_grad")
     assert "zero_grad" not in lab.run.recipe.stages
-    assert not lab.code.state["lines"][0]["on"]
+    assert not lab.view.code.state["lines"][0]["on"]
     lab.advance(40)
-    you, unchanged = lab.verdict.accuracy, lab.verdict.unchanged
+    you, unchanged = lab.view.verdict.accuracy, lab.view.verdict.unchanged
     assert unchanged is not None
     assert you > unchanged
     lab.advance(160)
-    you, unchanged = lab.verdict.accuracy, lab.verdict.unchanged
+    you, unchanged = lab.view.verdict.accuracy, lab.view.verdict.unchanged
     assert unchanged is not None
     assert you < 0.2 < 0.7 < unchanged
-    assert lab.verdict.finding is not None
-    assert "32 units" in lab.verdict.finding.diagnosis
+    assert lab.view.verdict.finding is not None
+    assert "32 units" in lab.view.verdict.finding.diagnosis
     tick(lab, "zero_grad")
     lab.advance(100)
-    assert lab.verdict.accuracy < 0.2  # putting the line back does not help
+    assert lab.view.verdict.accuracy < 0.2  # putting the line back does not help
     hear(lab, "rewind", value=200)
     until(lambda: lab.run.index == 200)
     assert lab.run.recipe.stages == Recipe().stages
     hear(lab, "set", name="keep_grad", value=0.9)
     until(lambda: lab.run.recipe.keep_grad == 0.9)
     lab.advance(200)
-    you, unchanged = lab.verdict.accuracy, lab.verdict.unchanged
+    you, unchanged = lab.view.verdict.accuracy, lab.view.verdict.unchanged
     assert unchanged is not None
     assert you > 0.88 > unchanged
 
@@ -96,8 +96,8 @@ def test_lines_move_and_chips_add_lines(make: Labs) -> None:
     ):
         hear(lab, "add", value=chip)
         until(lambda field=field, value=value: getattr(lab.run.recipe, field) == value)
-        until(lambda chip=chip: chip not in [c["name"] for c in lab.code.state["chips"]])
-    until(lambda: lab.panels.pictures.half)  # 16 bits show their loss scale
+        until(lambda chip=chip: chip not in [c["name"] for c in lab.view.code.state["chips"]])
+    until(lambda: lab.view.panels.pictures.half)  # 16 bits show their loss scale
     lab.advance(8)
     code = source(lab.run)
     for words in ("clip_grad_norm_", "CosineAnnealingLR", "GradScaler", "group.split"):
@@ -134,14 +134,14 @@ def test_what_cannot_be_used_is_said_and_changes_nothing(
 ) -> None:
     lab = make("digits")
     lab.advance(3)
-    twin, before, sent = lab.run.fork(), lab.run.recipe, lab.code.state["sent"]
+    twin, before, sent = lab.run.fork(), lab.run.recipe, lab.view.code.state["sent"]
     hear(lab, "set", name=name, value=value)
     import re
 
-    assert re.search(words, lab.words.state["text"])
-    assert lab.words.state["failed"]
+    assert re.search(words, lab.view.words.state["text"])
+    assert lab.view.words.state["failed"]
     assert lab.run.recipe == before
-    assert lab.code.state["sent"] > sent  # so the page puts its control back
+    assert lab.view.code.state["sent"] > sent  # so the page puts its control back
     lab.advance(2)
     for _ in range(2):
         from interactive_training.engine.loop import advance
@@ -171,12 +171,12 @@ def test_every_field_of_every_drawer_refuses_in_words(
 ) -> None:
     lab = make("digits", Recipe(lr=0.05, **fields))
     hear(lab, "select", value=line)
-    drawer = lab.code.state["drawer"]
-    for control in [*drawer["controls"], *drawer["more"], lab.code.state["rate"]]:
+    drawer = lab.view.code.state["drawer"]
+    for control in [*drawer["controls"], *drawer["more"], lab.view.code.state["rate"]]:
         if control["kind"] == "fact":
             continue
         for typed in BAD:
-            before, sent = lab.run.recipe, lab.code.state["sent"]
+            before, sent = lab.run.recipe, lab.view.code.state["sent"]
             hear(lab, "set", name=control["name"], value=typed)
             if lab.run.recipe != before:  # a truth may be typed where a truth is meant
                 assert typed == "True"
@@ -184,9 +184,11 @@ def test_every_field_of_every_drawer_refuses_in_words(
                 continue
             if typed == "True" and control["kind"] == "toggle":
                 continue
-            assert lab.words.state["failed"], (control["name"], typed)
-            assert "Error: " not in lab.words.state["text"]  # a sentence, not a class of Python
-            assert lab.code.state["sent"] > sent
+            assert lab.view.words.state["failed"], (control["name"], typed)
+            assert (
+                "Error: " not in lab.view.words.state["text"]
+            )  # a sentence, not a class of Python
+            assert lab.view.code.state["sent"] > sent
     lab.advance(2)
     assert lab.session.error is None
 
@@ -195,14 +197,14 @@ def test_what_depends_on_the_run_is_refused_too(make: Labs) -> None:
     lab = make("digits", Recipe(lr=0.05, schedule="OneCycleLR", steps=20))
     lab.advance(10)
     hear(lab, "set", name="steps", value="5")
-    assert lab.words.state["failed"]
+    assert lab.view.words.state["failed"]
     assert lab.run.recipe.steps == 20
     normed = make(Task.named("digits", norm="BatchNorm1d"))
     hear(normed, "set", name="batch_size", value="1")
-    assert normed.words.state["failed"]
+    assert normed.view.words.state["failed"]
     plateau = make("digits", Recipe(schedule="ReduceLROnPlateau", validate_every=5))
     hear(plateau, "tick", value=-1)
-    assert "waits for validation" in plateau.words.state["text"]
+    assert "waits for validation" in plateau.view.words.state["text"]
     assert plateau.run.recipe.validate_every == 5
 
 
@@ -211,7 +213,7 @@ def test_what_backward_multiplies_by_is_said(make: Labs) -> None:
     hear(lab, "select", value="backward")
 
     def facts() -> dict[str, str]:
-        drawer = lab.code.state["drawer"]
+        drawer = lab.view.code.state["drawer"]
         assert len(drawer["controls"]) <= 3
         return {c["label"]: c["value"] for c in drawer["controls"] if c["kind"] == "fact"}
 
@@ -224,6 +226,28 @@ def test_what_backward_multiplies_by_is_said(make: Labs) -> None:
     assert facts()["loss scale"] == f"{lab.run.scaler.get_scale():,.0f} now"
     lab.change(reduction="sum")
     assert facts()["each counts"] == "whole, a sum is not divided"
+
+
+def test_the_loss_scale_falls_as_the_lab_says_it_would(make: Labs) -> None:
+    lab = make("digits")
+    lab.advance(20)
+    hear(lab, "add", value="amp")
+    assert "set the loss's reduction to sum" in lab.view.code.state["drawer"]["note"]
+    lab.advance(20)
+    assert lab.view.words.state["text"].endswith("Loss scale 65,536, no step skipped.")
+    hear(lab, "set", name="reduction", value="sum")
+    assert "overflows 65,504" in lab.view.code.state["drawer"]["note"]
+    lab.advance(20)
+    skipped = lab.history.skipped
+    assert len(skipped) >= 3
+    assert lab.view.words.state["text"].endswith(f" {len(skipped)} steps skipped.")
+    assert len(lab.view.words.state["text"]) <= 90
+    stairs = lab.view.panels.pictures.gradient
+    assert stairs.skips.get_xdata() == skipped  # a cross on each
+    heights = [y for y in stairs.you.get_ydata() if y > 1]
+    assert heights[0] == 65536
+    assert heights[-1] == lab.history.last("amp_scale") < 65536
+    assert f"{len(skipped)} steps skipped" in stairs.words.get_text()
 
 
 @pytest.mark.parametrize(
@@ -246,7 +270,7 @@ def test_a_bad_set_up_keeps_the_run(make: Labs, name: str, value: str, words: st
     run = lab.run
     hear(lab, "setup", name=name, value=value)
     assert lab.run is run
-    assert re.search(words, lab.words.state["text"])
+    assert re.search(words, lab.view.words.state["text"])
 
 
 def test_another_set_up_starts_a_new_run(make: Labs) -> None:
@@ -274,7 +298,7 @@ def test_500_slider_messages_in_2_seconds(make: Labs, sent: list[dict[str, Any]]
     took = time.monotonic() - began
     hear(lab, "pause")
     until(lambda: not lab.session.playing)
-    for live in lab.panels.figures:
+    for live in lab.view.panels.figures:
         frames = [m for m in sent if m["to"] == live.comm.comm_id and m.get("buffer_paths")]
         assert len(frames) <= 30 * took + 2
     assert len(lab.session._undo) == 1  # one drag is one undo
@@ -284,7 +308,7 @@ def test_a_paused_lab_is_silent(make: Labs, sent: list[dict[str, Any]]) -> None:
     lab = make("digits", until=5)
     looked_at(lab)
     until(lambda: lab.run.index == 5 and not lab.session.playing)
-    until(lambda: lab.words.state["text"].startswith("Step 5:"))
+    until(lambda: lab.view.words.state["text"].startswith("Step 5:"))
     time.sleep(0.7)  # longer than the worker waits for commands
     sent.clear()
     time.sleep(0.7)
@@ -295,7 +319,7 @@ def test_nobody_watches(make: Labs, monkeypatch: pytest.MonkeyPatch) -> None:
     lab = make("digits", until=10**6)
     looked_at(lab)
     until(lambda: lab.run.index > 2)
-    monkeypatch.setattr(type(lab.panels.loss), "watching", property(lambda _: False))
+    monkeypatch.setattr(type(lab.view.panels.loss), "watching", property(lambda _: False))
     until(lambda: not lab.session.playing)
 
 
@@ -316,27 +340,66 @@ def test_running_the_cell_again_leaves_nothing_behind(
     assert len(found) == 1
 
 
-def test_an_own_model_that_raises(make: Labs) -> None:
-    class Moody(nn.Linear):
-        calls = 0
+class Moody(nn.Linear):
+    """Goes wrong in training, once it has been asked a dozen times."""
 
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            type(self).calls += 1
-            if self.training and self.calls > 12:
-                raise ValueError("<b>not today</b>")
-            return super().forward(x)
+    calls = 0
 
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        out = super().forward(x)
+        return self.moody(out) if self.training and self.calls > 12 else out
+
+    def moody(self, out: torch.Tensor) -> torch.Tensor:
+        """What it does then."""
+        raise ValueError("<b>not today</b>")
+
+
+class Shapeless(Moody):
+    """Returns a shape that no loss takes."""
+
+    def moody(self, out: torch.Tensor) -> torch.Tensor:
+        return out[:-1]
+
+
+class Chatty(Moody):
+    """Prints a lot."""
+
+    def moody(self, out: torch.Tensor) -> torch.Tensor:
+        print("<b>not today</b>\n" * 100)
+        return out
+
+
+def own(kind: type[nn.Module]) -> Task:
     inputs = torch.randn(64, 4, generator=torch.Generator().manual_seed(0))
-    task = Task.of(Moody(4, 2), inputs, (inputs[:, 0] > 0).long(), batch_size=16)
-    lab = make(task, Recipe(lr=0.1), until=50)
+    return Task.of(kind(4, 2), inputs, (inputs[:, 0] > 0).long(), batch_size=16)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), [(Moody, "<b>not today</b>"), (Shapeless, "batch_size")]
+)
+def test_an_own_model_that_goes_wrong(make: Labs, kind: type[nn.Module], words: str) -> None:
+    lab = make(own(kind), Recipe(lr=0.1), until=50)
     hear(lab, "pace", value="full")
     looked_at(lab)
     until(lambda: lab.session.error is not None)
-    until(lambda: lab.words.state["failed"])
+    until(lambda: lab.view.words.state["failed"])
     hear(lab, "why")
-    text = " ".join(part for _, part in lab.words.state["why"])
-    assert "<b>not today</b>" in text  # as words: the page sets text, never tags
+    text = " ".join(part for _, part in lab.view.words.state["why"])
+    assert words in text  # as words: the page sets text, never tags
     assert torch.isfinite(next(lab.run.model.parameters())).all()
+
+
+def test_an_own_model_that_prints_a_lot(make: Labs, capsys: pytest.CaptureFixture[str]) -> None:
+    lab = make(own(Chatty), Recipe(lr=0.1), until=50)
+    hear(lab, "pace", value="full")
+    looked_at(lab)
+    until(lambda: lab.run.index == 50 and not lab.session.playing)
+    until(lambda: lab.view.words.state["text"].startswith("Step 50:"))
+    lines = lab.session.unheard.lines
+    assert lines > 30 * 100
+    assert lab.view.words.state["text"].endswith(f"printed {lines:,} lines, not shown here.")
+    assert capsys.readouterr().out == ""
 
 
 def test_an_explosion_is_named_and_can_be_fixed(make: Labs) -> None:
@@ -346,8 +409,8 @@ def test_an_explosion_is_named_and_can_be_fixed(make: Labs) -> None:
     hear(lab, "pace", value="full")
     hear(lab, "play")
     until(lambda: lab.session.error is not None)
-    until(lambda: lab.words.state["text"].startswith("Stopped: at step"))
-    labels = [button["label"] for button in lab.words.state["buttons"]]
+    until(lambda: lab.view.words.state["text"].startswith("Stopped: at step"))
+    labels = [button["label"] for button in lab.view.words.state["buttons"]]
     assert "Try the fix" in labels
     assert all(torch.isfinite(p).all() for p in lab.run.model.parameters())
     hear(lab, "fix")
@@ -355,17 +418,25 @@ def test_an_explosion_is_named_and_can_be_fixed(make: Labs) -> None:
 
 
 def test_a_question_is_asked_only_when_told_to(make: Labs) -> None:
-    assert not make("digits", until=4).asked.state["open"]
+    assert not make("digits", until=4).view.asked.state["open"]
     lab = make("digits", ask="zero_grad", until=4)
     lab.advance(4)
-    assert lab.asked.state["open"]
+    assert lab.view.asked.state["open"]
     hear(lab, "answer", value=2)
     until(lambda: "zero_grad" not in lab.run.recipe.stages)
     assert lab.guess == "at guessing"
     until(lambda: lab.run.index == 8 and not lab.session.playing)
-    assert not lab.asked.state["open"]
+    assert not lab.view.asked.state["open"]
     with pytest.raises(ValueError, match="did you mean"):
         make("digits", ask="zerograd")
+
+
+@pytest.mark.parametrize("steps", [0, -1, 1.5, True, "200", None])
+def test_a_lab_trains_to_a_step_that_there_is(steps: Any) -> None:
+    before = widgets()
+    with pytest.raises(ValueError, match=r"until is .*; write the step to train to"):
+        TrainingLab("digits", until=steps)
+    assert widgets() == before
 
 
 def test_a_cell_gets_the_errors_of_its_steps(make: Labs) -> None:
@@ -401,7 +472,7 @@ def test_a_string_brings_a_lab_back(make: Labs) -> None:
         assert first_difference(lab.run, again.run) is None
         assert again.run.index == 24
         assert again.to_string() == text
-        assert again.hide == ("pin",)
+        assert again.shown.hide == ("pin",)
     finally:
         again.close()
 
@@ -440,6 +511,15 @@ def test_a_spoilt_string_makes_nothing(make: Labs, spoil: Any) -> None:
         {"changes": ((5, {"lr": 0.1}),)},
         {"shown": {"hide": ["everything"]}},
         {"shown": {"until": "many"}},
+        {"shown": {"until": float("inf")}},
+        {"shown": {"until": None}},
+        {"shown": {"until": -1}},
+        {"shown": {"seed": 3}},
+        {"shown": {"hide": 5}},
+        {"shown": {"ask": ["zero_grad"]}},
+        {"shown": {"ask": "<b>zero_grad</b>"}},
+        {"shown": {"pace": "<b>fast</b>"}},
+        {"options": {"<b>": 1}},
     ],
 )
 def test_a_hostile_string_makes_nothing(make: Labs, changed: dict[str, Any]) -> None:
@@ -476,7 +556,7 @@ def test_every_task_has_its_picture(make: Labs, name: str) -> None:
     lab = make(name)
     lab.advance(12)
     assert lab.session.error is None
-    assert lab.words.state["text"].startswith("Step 12:")
+    assert lab.view.words.state["text"].startswith("Step 12:")
     lab._repr_mimebundle_()
 
 
@@ -484,7 +564,7 @@ def test_every_task_has_its_picture(make: Labs, name: str) -> None:
 def test_the_picture_converges_though_frames_are_lost(make: Labs, every: int) -> None:
     lab = make("digits", until=90)
     looked_at(lab)
-    group, figures = lab.panels.group, lab.panels.figures
+    group, figures = lab.view.panels.group, lab.view.panels.figures
     had = [0] * len(figures)  # the newest message of which each figure's frame came
     came = frames = 0
 
@@ -507,4 +587,4 @@ def test_the_picture_converges_though_frames_are_lost(make: Labs, every: int) ->
     until(lambda: answer() and lab.run.index == 90 and not lab.session.playing)
     until(lambda: answer() and not any(live.due for live in figures))
     assert frames > 3 * every
-    assert lab.panels.pictures.loss.you.get_xdata()[-1] == 89
+    assert lab.view.panels.pictures.loss.you.get_xdata()[-1] == 89

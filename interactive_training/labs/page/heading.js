@@ -1,0 +1,66 @@
+/* The top of a lab: the question, the set-up that unfolds, and the presenter mode. */
+
+function heading(el, send) {
+  const head = headOf(el, send);
+  const extras = make("span", { class: "it-extras" });
+  const drawExtras = rebuilder(extras, (state) => state.extras.map((one) =>
+    button(one.label, () => send({ verb: one.verb }), { "data-key": one.verb, "aria-pressed": String(one.on) })), () => {});
+  el.append(make("div", { class: "it-head" }, head.asked, extras, head.setup, head.present, head.panel));
+  return {
+    draw(state) {
+      head.draw(state);
+      drawExtras(state.extras, state);
+    },
+    end: head.end,
+  };
+}
+
+/* What the top of every lab has; the lab puts the pieces where it wants them. */
+function headOf(el, send) {
+  const asked = make("span", { class: "it-question-text", role: "heading", "aria-level": "2" });
+  const list = make("div");
+  const note = make("div", { class: "it-note" });
+  const panel = make("div", { class: "it-panel", hidden: true }, list, note);
+  const setup = button("", () => open(panel.hidden), { class: "it-plain it-quiet", "aria-expanded": "false", "data-key": "setup" });
+  el.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !panel.hidden) { open(false); setup.focus(); }
+  });
+  function open(yes) {
+    panel.hidden = !yes;
+    setup.setAttribute("aria-expanded", String(yes));
+  }
+  const drawSetup = controlList(list, send, "setup");
+  const presenter = presenterOf(el, send);
+  return {
+    asked, setup, panel,
+    present: presenter.node,
+    draw(state) {
+      setText(asked, state.question);
+      setText(setup, `${state.setup} \u25BE`);
+      setText(note, state.note);
+      setup.style.display = state.hidden.includes("setup") ? "none" : "";
+      drawSetup(shape(state.controls), state.controls);
+    },
+    end: presenter.end,
+  };
+}
+
+/* The button for the presenter mode: the lab alone on the whole screen. However it ends, Python is
+   told, which draws its pictures at another size. */
+function presenterOf(el, send) {
+  let presenting = false;
+  const follow = () => {
+    const lab = el.closest(".it-lab");
+    const full = lab !== null && document.fullscreenElement === lab;
+    if (full !== presenting) send({ verb: "present", value: (presenting = full) });
+  };
+  const turn = () => {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else el.closest(".it-lab").requestFullscreen();
+  };
+  document.addEventListener("fullscreenchange", follow);
+  return {
+    node: button("", turn, { class: "it-plain it-present", "aria-label": "presenter mode", title: "Presenter mode: full screen, large type" }),
+    end: () => document.removeEventListener("fullscreenchange", follow),
+  };
+}

@@ -1,0 +1,50 @@
+/* The parts of a lab that are not pictures. Python writes the state, these files draw it; what the
+   learner does goes back as messages. All text is set as text, so no name can become a tag.
+
+   The browser gets the files of this folder joined, as one module: they hold functions, each of
+   which may call any other, and only this one exports. */
+
+const PARTS = { top, code, words, question, heading, racers };
+
+function render({ model, el }) {
+  const send = latestOnly((message) => model.send(message));
+  // JupyterLab's own keys (Enter, arrows, single letters) would otherwise act on the cell.
+  el.addEventListener("keydown", (event) => {
+    if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
+  });
+  const part = PARTS[model.get("part")](el, send, model);
+  const draw = () => {
+    const state = model.get("state");
+    if (state.sent !== undefined) part.draw(state);
+  };
+  const hear = (message) => part.hear && part.hear(message);
+  model.on("change:state", draw);
+  model.on("msg:custom", hear);
+  draw();
+  return () => {
+    model.off("change:state", draw);
+    model.off("msg:custom", hear);
+    if (part.end) part.end();
+  };
+}
+
+export default { render };
+
+/* Messages of one control that come faster than the screen is painted replace one another, and the
+   last one always goes out; different controls never wait for each other. */
+function latestOnly(send) {
+  const waiting = new Map();
+  let asked = false;
+  return (message) => {
+    const key = message.verb + ":" + (message.name ?? "");
+    if (waiting.has(key)) waiting.delete(key);
+    waiting.set(message.name === undefined ? Symbol(key) : key, message);
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(() => {
+      asked = false;
+      for (const one of waiting.values()) send(one);
+      waiting.clear();
+    });
+  };
+}

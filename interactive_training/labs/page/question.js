@@ -1,0 +1,100 @@
+/* A question: over the future of a picture, or between two cells. */
+
+function question(el, send, model) {
+  const ask = make("p");
+  const answers = make("div", { class: "it-answers" });
+  const sketch = sketchPad((points) => send({ verb: "draw", value: points }));
+  const tools = make("div", { class: "it-ask-tools" });
+  const bars = make("div", { class: "it-bars" });
+  const problem = make("div", { class: "it-failed", role: "alert" });
+  const box = make("div", { class: "it-ask", role: "group", "aria-label": "a question before you run", hidden: true },
+    ask, answers, sketch.node, tools, bars, problem);
+  el.append(box);
+  const remember = memory(model, (kept) => send({ verb: "recall", value: kept }));
+  let counting = false;
+  let now = null;
+  const count = () => { counting = !counting; draw(now); answers.querySelector("input")?.focus(); };
+  const counted = () => send({ verb: "hands", value: [...answers.querySelectorAll("input")].map((one) => one.value) });
+  const hands = (words, i, typed) => make("input", {
+    type: "text", inputmode: "numeric", value: typed || "", "aria-label": `hands for ${words}`, "data-key": `hands-${i}`,
+    onkeydown: (event) => { event.stopPropagation(); if (event.key === "Enter") counted(); },
+    onchange: counted,
+  });
+  const drawTools = rebuilder(tools, (state) => {
+    const drawing = state.draw ? [button("Done", sketch.done, { "data-key": "draw-done" }), button("Clear", sketch.clear, { "data-key": "draw-clear" })] : [];
+    const again = button(state.guess === null ? "Answer" : "Change", () => send({ verb: "again" }), { "data-key": "answer-again" });
+    const asked = [...drawing, button("Skip", () => send({ verb: "answer", value: -1 }), { class: "it-plain", "data-key": "answer-skip" })];
+    const hands = button("Hands", count, { class: "it-plain", "data-key": "hands", "aria-pressed": String(counting), title: "Type in the counts of a show of hands" });
+    return [...(state.mode === "ask" ? asked : [again]), ...(state.draw ? [] : [hands])];
+  }, () => {});
+  const drawAnswers = rebuilder(answers, (state) => {
+    if (state.mode === "ask")
+      return state.answers.map((words, i) => make("span", { class: "it-answer" },
+        button(words, () => send({ verb: "answer", value: i }), { "data-key": `answer-${i}` }), counting ? hands(words, i, state.hands[i]) : null));
+    return [make("span", { class: "it-guess" }, state.guess === null ? "Skipped." : `your guess: ${state.answers[state.guess]}`),
+      ...(counting ? state.answers.map((words, i) => make("label", { class: "it-answer" }, words, hands(words, i, state.hands[i]))) : [])];
+  }, (state) => {
+    state.answers.forEach((words, i) => {
+      const one = answers.querySelector(`[data-key="answer-${i}"]`);
+      one?.classList.toggle("it-last-time", i === state.before);
+      if (one) one.title = i === state.before ? "your guess last time" : "";
+    });
+  });
+  const drawBars = rebuilder(bars, (state) => state.answers.map((words, i) => {
+    const most = Math.max(1, ...state.hands);
+    const bar = make("span", { class: "it-bar" });
+    bar.style.width = `${(100 * (state.hands[i] ?? 0)) / most}%`;
+    return make("div", { class: `it-bar-row ${i === state.truth ? "it-truth" : ""}` },
+      make("span", {}, words),
+      state.hands.length ? make("span", { class: "it-bar-track" }, bar) : null,
+      state.hands.length ? make("span", { class: "it-count" }, String(state.hands[i])) : null,
+      make("span", {}, make("span", { class: "it-guess" }, i === state.guess ? "your guess " : ""),
+        i === state.truth ? "what happened" : ""));
+  }), () => {});
+  function draw(state) {
+    now = state;
+    if (state.key !== undefined) remember(state);
+    box.hidden = state.mode === "";
+    if (box.hidden) return;
+    const drawing = state.mode === "ask" && state.draw;
+    el.classList.toggle("it-over", Boolean(state.place));
+    box.classList.toggle("it-drawing", drawing);
+    el.style.cssText = state.place ? placed(state.place) : "";
+    ask.replaceChildren(...state.text.split("`").map((piece, i) => (i % 2 ? make("code", {}, piece) : piece)));
+    ask.hidden = state.mode === "bars" && state.quiet;
+    answers.hidden = drawing || state.mode === "bars";
+    sketch.node.hidden = !drawing;
+    tools.hidden = state.mode === "bars";
+    bars.hidden = state.mode !== "bars";
+    bars.classList.toggle("it-counted", state.hands.length > 0);
+    if (drawing) sketch.draw(state);
+    drawTools([state.mode, state.draw, state.guess === null, counting], state);
+    drawAnswers([state.mode, state.answers, state.guess, counting], state);
+    if (state.mode === "bars") drawBars([state.answers, state.guess, state.hands, state.truth], state);
+    setText(problem, state.problem);
+  }
+  return { draw };
+}
+
+/* The part of an axes that no curve has reached: margins in pixels, and where the future begins. */
+function placed({ left, right, top, bottom, height, share }) {
+  return `left: calc(${left}px + ${share} * (100% - ${left + right}px)); right: ${right}px; top: ${top}px; height: ${height - top - bottom}px;`;
+}
+
+/* What the notebook keeps of an answer: a few words in its own metadata, which are saved with it
+   and outlive page, kernel and output. A front end that gives no way to them keeps nothing. */
+function memory(model, recall) {
+  const notebook = model.widget_manager?.context?.model;
+  let first = true; // only an answer from before this page is recalled
+  const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+  return (state) => {
+    if (typeof notebook?.getMetadata !== "function") return;
+    const all = notebook.getMetadata("interactive_training") ?? {};
+    const kept = Object.hasOwn(all.predictions ?? {}, state.key) ? all.predictions[state.key] : undefined;
+    if (Object.keys(state.kept).length) {
+      if (!same(kept, state.kept))
+        notebook.setMetadata("interactive_training", { ...all, predictions: { ...all.predictions, [state.key]: state.kept } });
+    } else if (kept !== undefined && first) recall(kept);
+    first = false;
+  };
+}

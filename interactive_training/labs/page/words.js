@@ -1,0 +1,25 @@
+/* The text line: one sentence, what to do, and why. */
+
+function words(el, send) {
+  const sentence = make("div", { class: "it-sentence", "aria-live": "polite" });
+  const buttons = make("div", { style: "display: flex; gap: 8px" });
+  const why = make("div", { class: "it-why" });
+  el.append(make("div", { class: "it-say" }, sentence, buttons), why);
+  el.addEventListener("keydown", (event) => {
+    const toggle = buttons.querySelector("[aria-expanded=true]");
+    if (event.key === "Escape" && toggle) { toggle.click(); toggle.focus(); }
+  });
+  const drawButtons = rebuilder(buttons, (state) => state.buttons.map((one) =>
+    button(one.label, () => send({ verb: one.verb, value: one.value }), { "data-key": one.verb + one.label })),
+  (state) => buttons.querySelector("[data-key^=why]")?.setAttribute("aria-expanded", String(state.why.length > 0)));
+  const drawWhy = rebuilder(why, (state) => state.why.map(([name, text]) =>
+    make("div", {}, make("b", {}, `${name}: `), text)), () => {});
+  return {
+    draw(state) {
+      setText(sentence, state.text);
+      sentence.classList.toggle("it-failed", state.failed);
+      drawButtons(state.buttons, state);
+      drawWhy(state.why, state);
+    },
+  };
+}
