@@ -46,8 +46,9 @@ class Page(threading.Thread):
     def run(self) -> None:
         """Read and answer until told to end."""
         while not self.ended:
+            wait = 1.0 if self._due is None else max(0.0, self._due - time.monotonic())
             with suppress(Empty):
-                self._read(self.client.get_iopub_msg(timeout=0.005))
+                self._read(self.client.get_iopub_msg(timeout=wait))
             if self._due is not None and self._due <= time.monotonic():
                 self._due = None
                 self._answer()
@@ -286,7 +287,7 @@ def frame_costs() -> dict[str, Any]:
         lab.advance(100)
 
     def update(lab: Any) -> None:
-        lab.view.panels.show_curves(lab.session, lab.view.marks(), (), "")
+        lab.view.panels.show_curves(lab.session, lab.view.marks(), (), None)
         lab.view.panels.show_answers(lab.session)
         lab.view.panels.update()
 

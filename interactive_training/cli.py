@@ -189,6 +189,7 @@ def examine() -> int:
     ]
     lines += [check(need) for need in NEEDS]
     lines += [check_browser(name, package) for name, package in IN_THE_BROWSER.items()]
+    lines.append(check_server())
     for what, remedy in lines:
         print(f"mend  {what}: {remedy}" if remedy else f"ok    {what}")
     return 1 if any(remedy for _, remedy in lines) else 0
@@ -234,3 +235,14 @@ def check_browser(name: str, package: str) -> tuple[str, str]:
         if (Path(folder) / name / "package.json").is_file():
             return f"{name} in the browser", ""
     return f"{name} is not where JupyterLab looks", f"pip install --force-reinstall {package}"
+
+
+def check_server() -> tuple[str, str]:
+    """Say whether Jupyter's server is told of the extension without which pictures lag."""
+    from jupyter_core.paths import jupyter_config_path
+
+    for folder in jupyter_config_path():
+        if (Path(folder) / "jupyter_server_config.d" / "interactive_training.json").is_file():
+            return "interactive_training_server in Jupyter's server", ""
+    again = "pip install --force-reinstall --no-deps interactive-training"
+    return "interactive_training_server is not where Jupyter's server looks", again

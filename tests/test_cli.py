@@ -163,6 +163,7 @@ def test_doctor_finds_this_installation_sound(capsys):
     assert code == 0, report
     for name in ("python", "torch", "ipykernel", "jupyterlab", "anywidget", "jupyterlab-manager"):
         assert name in report
+    assert "ok    interactive_training_server" in report
     assert "mend" not in report
 
 
@@ -201,11 +202,13 @@ def test_doctor_sees_what_is_missing_or_broken(monkeypatch, capsys):
     monkeypatch.setattr(cli.metadata, "version", missing)
     monkeypatch.setattr(cli, "import_module", broken)
     monkeypatch.setattr("jupyter_core.paths.jupyter_path", lambda *_: [])
+    monkeypatch.setattr("jupyter_core.paths.jupyter_config_path", lambda *_: [])
     assert cli.main(["doctor"]) == 1
     report = capsys.readouterr().out
     assert "mend  anywidget is missing: pip install anywidget" in report
     assert "mend  torch 99.0 does not load (OSError: libtorch" in report
     assert "mend  @jupyter-widgets/jupyterlab-manager is not where JupyterLab looks" in report
+    assert "mend  interactive_training_server is not where Jupyter's server looks" in report
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The built wheel carries all that the package reads while it runs."""
 
+import json
 import subprocess
 import sys
 import zipfile
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "interactive_training"
+PACKAGES = (ROOT / "interactive_training", ROOT / "interactive_training_server")
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,10 @@ def wheel(tmp_path_factory):
 def test_every_source_style_and_script_file_is_inside(wheel):
     kinds = {".py", ".js", ".css", ".npz", ".md", ".typed"}
     here = {
-        path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*") if path.suffix in kinds
+        path.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for path in package.rglob("*")
+        if path.suffix in kinds
     }
     here.add("interactive_training/py.typed")
     assert here <= set(wheel.namelist())
@@ -42,9 +46,18 @@ def test_notebooks_are_inside_the_package(wheel):
 
 def test_nothing_else_is_inside(wheel):
     for name in wheel.namelist():
-        assert name.startswith(("interactive_training/", "interactive_training-"))
+        assert name.startswith(
+            ("interactive_training/", "interactive_training_server/", "interactive_training-")
+        )
         assert "__pycache__" not in name
         assert ".ipynb_checkpoints" not in name
+
+
+def test_jupyter_finds_the_extension_of_its_server(wheel):
+    (there,) = (name for name in wheel.namelist() if "/jupyter_server_config.d/" in name)
+    assert there.endswith("/etc/jupyter/jupyter_server_config.d/interactive_training.json")
+    enabled = json.loads(wheel.read(there))["ServerApp"]["jpserver_extensions"]
+    assert enabled == {"interactive_training_server": True}
 
 
 def test_digits_are_read_from_the_wheel(wheel, tmp_path):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import log10
 from typing import NamedTuple
 
 import numpy as np
@@ -275,13 +276,7 @@ class EndLabels:
             text.set_text(ends[key][0] if key in shown else "")
         if not shown:
             return
-        to_axes = self.ax.transData + self.ax.transAxes.inverted()
-        left = self.ax.get_xlim()[0]
-        low = self.ax.get_ylim()[0]
-        safe = {key: value if value > 0 else low for key, value in shown.items()}
-        if self.ax.get_yscale() != "log":
-            safe = shown
-        heights = {key: float(to_axes.transform((left, value))[1]) for key, value in safe.items()}
+        heights = dict(zip(shown, shares(self.ax, list(shown.values())), strict=True))
         keys = sorted(heights, key=heights.__getitem__)
         pixel = self.ax.figure.get_dpi() / 72
         letter = float(self.texts[keys[0]].get_fontsize())
@@ -305,6 +300,14 @@ def spread(heights: Sequence[float], sizes: Sequence[float]) -> list[float]:
         for i in range(len(placed) - 2, -1, -1):
             placed[i] = min(placed[i], placed[i + 1] - gaps[i])
     return placed
+
+
+def shares(ax: Axes, values: Sequence[float]) -> list[float]:
+    """How high values of the y axis stand, as shares of the axes; on a log axis at least 0."""
+    low, high = ax.get_ylim()
+    if ax.get_yscale() == "log":
+        low, high, *values = [log10(max(value, low)) for value in (low, high, *values)]
+    return [(value - low) / (high - low) for value in values]
 
 
 def zigzag(curve: Curve) -> Curve:

@@ -13,8 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.lines import _mark_every_path
 from matplotlib.patches import Circle
 from matplotlib.path import Path
+from matplotlib.transforms import IdentityTransform
 
 from interactive_training.live import pack
 from interactive_training.live.artists import FAR
@@ -105,6 +107,21 @@ def test_markers_stand_where_matplotlib_puts_them(ax: Axes, read: Any, every: An
         assert all(
             np.isclose(point, blocks[0]["points"], atol=1e-6).all(axis=1).any() for point in marked
         )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_markers_of_a_line_with_holes_are_those_that_matplotlib_picks(
+    ax: Axes, read: Any, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    y = rng.uniform(0.02, 9, 60)
+    y[rng.integers(0, 60, 5)] = np.nan
+    ax.plot(np.linspace(0, 100, 60), y, "o-", markevery=0.14, animated=True)
+    _, blocks = read(ax)
+    size = np.array(ax.bbox.size)
+    points = Path(blocks[0]["points"] * size)
+    expected = _mark_every_path(0.14, points, IdentityTransform(), ax).vertices
+    np.testing.assert_allclose(blocks[0]["marked"] * size, expected, atol=1e-3)
 
 
 def test_scatter(ax: Axes, read: Any) -> None:
