@@ -92,9 +92,12 @@ class BowlLab:
         self.head = Part("heading", self._receive, self._fail)
         self.controls = Part("racers", self._receive, self._fail)
         self.words = Part("words", self._receive, self._fail)
+        self.goals = Part("words", self._receive, self._fail)
+        self.goals.add_class("it-goals")
         self._side, self._pictures = _box([], "it-side"), _box([], "it-views")
         self.views = self._new_views(large=False)
-        grid = _box([self.head, self._pictures, self.controls, self.words], "it-bowl")
+        self._parts = (self.head, self.controls, self.words, self.goals)
+        grid = _box([self.head, self._pictures, *self._parts[1:]], "it-bowl")
         self.root = _box([grid], "it-lab")
         self._boxes = (self._side, self._pictures, grid, self.root)
         cells.take_over(self)
@@ -193,7 +196,7 @@ class BowlLab:
         self._closed = True
         self._latest.stop()
         self.views.close()
-        for part in (self.head, self.controls, self.words):
+        for part in self._parts:
             part.close()
         for box in self._boxes:
             layout = box.layout
@@ -235,7 +238,7 @@ class BowlLab:
                 case "moment" | "next" | "back" as verb:
                     self._show(shown.slow_motion(verb, self.reading))
                 case "goal":
-                    self._show(shown.next_goal())
+                    self._show(shown.with_goal(str(value)))
                 case "impossible":
                     self._put(given_up=True)
                 case "hand" | "go" | "over" as verb:
@@ -371,7 +374,9 @@ class BowlLab:
 
     def _show_parts(self, again: bool = False) -> None:
         shown = self.shown
-        self.head.show(bowlwords.heading(shown, self.question, self.hide), again=again)
+        self.head.show(
+            bowlwords.heading(shown, self.reading, self.question, self.hide), again=again
+        )
         steering = bowlwords.steering(shown, self.reading, alone=self.views.large)
         self.controls.show(steering, again=again)
         text = self.refusal or self._sentence()
@@ -380,9 +385,10 @@ class BowlLab:
                 "text": text,
                 "failed": bool(self.refusal),
                 "buttons": bowlwords.buttons(shown),
-                "why": bowlwords.goal(shown, self.reading),
+                "why": [],
             }
         )
+        self.goals.show(bowlwords.goals(shown, self.reading, self.refusal))
         self.views.surface.say(text)
 
     def _sentence(self) -> str:

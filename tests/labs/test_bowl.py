@@ -439,16 +439,31 @@ def test_slow_motion(make_bowl: Bowls) -> None:
 
 def test_goals(make_bowl: Bowls) -> None:
     lab = make_bowl()
-    hear(lab, "goal")
-    assert lab.words.state["why"][0][0] == "Goal"
+
+    def goal() -> str:
+        return str(lab.goals.state["text"])
+
+    assert goal().startswith("Goals:")  # and they are in view before one is chosen
+    labels = [button["label"] for button in lab.goals.state["buttons"]]
+    assert labels == ["Swing, but arrive", "Make momentum pay", "Without it", "Break Adam"]
+    hear(lab, "goal", value="swing")
+    assert goal().startswith("Goal: Cross")
     lab.change(lr=0.23)
-    assert lab.words.state["why"][0][0] == "Reached"
-    hear(lab, "goal")
-    hear(lab, "goal")
+    assert goal().startswith("Reached: just below the edge")
+    hear(lab, "goal", value="plain")
+    assert lab.race.ground.options["condition"] == 100 and lab.head.state["note"] == (
+        "Plain SGD is stable up to lr 0.01 and fastest at 0.0099."
+    )
     hear(lab, "impossible")
-    assert "Right: at its best, .0099" in lab.words.state["why"][0][1]
-    hear(lab, "goal")
-    assert lab.words.state["why"] == []
+    assert goal().startswith("Right: at its best, .0099")
+    hear(lab, "goal", value="adam")
+    hear(lab, "impossible")
+    assert goal().startswith("It can be done: Adam")
+    lab.change(lr=5.0)
+    hear(lab, "set", name="beta1", value=0.0)
+    assert goal().startswith("Reached: with momentum .9 the same lr arrives")
+    hear(lab, "goal", value="adam")
+    assert goal().startswith("Goals:") and lab.shown.goal is None
 
 
 def test_a_closed_lab_leaves_nothing(make_bowl: Bowls) -> None:
