@@ -27,7 +27,7 @@ from interactive_training.probes import curvature as curves
 from interactive_training.probes.curvature import FateMap
 from interactive_training.probes.reading import Reading
 
-MAP, SIDE, LARGE = 328, 164, 450  # pixels
+MAP, SIDE, LARGE = 320, 160, 450  # pixels
 LONGEST = 0.22  # of the picture's width, for an arrow
 CLIPPED = 0.1  # of the picture's width, for what clipping leaves
 ToDrag = Callable[[float, float, bool], bool | None]
