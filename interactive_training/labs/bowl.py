@@ -188,7 +188,6 @@ class BowlLab:
         for values in row.rivals:
             fields = dict(values)
             lab.add(scale=fields.pop("scale", 1.0), recipe=Recipe(**fields))
-        lab._put(before=None)  # nothing was there before
         return lab
 
     def close(self) -> None:
@@ -314,6 +313,10 @@ class BowlLab:
             before = self.shown.before
             if gesture != name or now - at > SAME_GESTURE:
                 before = self.reading
+            if mine(race) == mine(
+                self.shown.race
+            ):  # another racer came or changed: nothing of yours
+                before = self.shown.before
             same = race.ground == self.shown.race.ground
             self._put(race=race, before=before if same else None, moving=moving)
 
@@ -393,6 +396,11 @@ class BowlLab:
 
     def _sentence(self) -> str:
         return bowlwords.sentence(self.shown, self.reading, self._cloud)
+
+
+def mine(race: Race) -> Race:
+    """The race as if the learner were alone."""
+    return replace(race, racers=race.racers[:1])
 
 
 def _point(values: Sequence[float]) -> Point:

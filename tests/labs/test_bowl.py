@@ -128,7 +128,7 @@ def test_a_race_of_three_and_its_sources(make_bowl: Bowls) -> None:
     hear(lab, "add")
     hear(lab, "add")
     assert [racer.recipe.optimizer for racer in lab.race.racers] == ["SGD", "SGD", "Adam"]
-    assert said(lab).startswith("Height after 30 steps: SGD 4.6e-09, SGD ")
+    assert said(lab).startswith("Height after 30 steps: you 4.6e-09 (SGD), twin ")
     with pytest.raises(RecipeError, match="1 to 3 racers"):
         lab.add()
     for lane, path in zip(("you", "twin", "third"), lab.paths, strict=True):
@@ -383,6 +383,15 @@ def test_what_was_before_has_a_name(make_bowl: Bowls) -> None:
     assert [surface.labels[lane].get_text() for lane in ("you", "twin")] == ["SGD", "Adam"]
     lab.change(lr=0.3)
     assert surface.labels["you"].get_text() == "SGD leaves the picture at step 2"
+
+
+def test_a_rival_leaves_no_grey_line(make_bowl: Bowls) -> None:
+    lab = make_bowl()
+    lab.add(Recipe(optimizer="Adam", lr=0.3))
+    lab.change("twin", lr=0.1)
+    assert lab.shown.before is None
+    lab.change(lr=0.2)
+    assert lab.shown.before is not None and lab.shown.before.race.racers[0].recipe.lr == 0.15
 
 
 def test_a_schedule_has_its_own_values_and_decay_acts_both_ways(make_bowl: Bowls) -> None:
