@@ -387,7 +387,7 @@ class BowlLab:
             {
                 "text": text,
                 "failed": bool(self.refusal),
-                "buttons": bowlwords.buttons(shown),
+                "buttons": bowlwords.buttons(shown, self.reading),
                 "why": [],
             }
         )

@@ -20,7 +20,7 @@ class Shown:
     """All that is on the screen of a BowlLab besides what it computes itself.
 
     `selected` is the racer whose controls are in view, `before` what the grey line shows,
-    `moment` the step of slow motion. `moving` says that the start is held: what takes long waits.
+    `moment` its step in slow motion. `moving` says that the start is held: what takes long waits.
     """
 
     race: Race
@@ -44,14 +44,14 @@ class Shown:
         return Shown(race, hint="")
 
     def slow_motion(self, verb: str, found: Reading) -> "Shown":
-        """Slow motion on or off ("moment"), or one step on ("next") or back."""
+        """Slow motion of the selected racer on or off ("moment"), or a step on ("next") or back."""
         at = self.moment
         if verb == "moment":
             return replace(self, moment=0 if at is None else None)
         if at is None:
             return self
-        leaves = found.leaves[0]
-        last = found.paths[0].taken if leaves is None else leaves
+        leaves = found.leaves[self.selected]
+        last = found.paths[self.selected].taken if leaves is None else leaves
         return replace(self, moment=min(max(0, at + (1 if verb == "next" else -1)), last - 1))
 
     def with_goal(self, name: str) -> "Shown":

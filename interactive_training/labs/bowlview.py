@@ -79,8 +79,8 @@ class Drawings:
             reading.race.start, tracks, ghost=ghost, cloud=cloud, trail=trail, hint=hint
         )
 
-    def show_moment(self, race: Race, moment: Moment | None) -> None:
-        """Draw what an optimizer holds at one step as arrows; lengths as shares of the picture.
+    def show_moment(self, race: Race, moment: Moment | None, lane: int = 0) -> None:
+        """Draw what a racer holds at one step as arrows; lengths as shares of the picture.
 
         With clipping, gradients are drawn to the scale of what it lets pass.
         """
@@ -91,7 +91,7 @@ class Drawings:
         longest = LONGEST * (right - left)
         scale, limit = 1.0, None
         if moment.clipped is not None:
-            recipe = race.racers[0].recipe
+            recipe = race.racers[lane].recipe
             limit = recipe.clip, CLIPPED * (right - left)
             scale = limit[1] / recipe.clip_at
         arrows = {
@@ -279,7 +279,7 @@ class Views:
                 trail=None if hand is None else hand.trail,
                 hint=shown.hint if hand is None else "",
             )
-            drawings.show_moment(shown.race, moment_of(shown, found))
+            drawings.show_moment(shown.race, moment_of(shown, found), shown.selected)
         self._refresh(self.surface, new or hidden != shown.blind)
 
     def _refresh(self, live: LiveFigure, changed: bool) -> None:
@@ -301,13 +301,13 @@ class Views:
 
 def moment_of(shown: Shown, found: Reading) -> Moment | None:
     """The step whose arrows are drawn: that of slow motion, or the first where it is clipped."""
-    race, hand = shown.race, shown.hand
+    race, hand, lane = shown.race, shown.hand, shown.selected
     if hand is not None:
         return hand.sight(race.ground, race.start)[0] if hand.blind else None
     at = shown.moment
-    if at is None and race.racers[0].recipe.clip != "none":
+    if at is None and race.racers[lane].recipe.clip != "none":
         at = 0
-    return None if at is None or at >= found.paths[0].taken else races.moment(race, at)
+    return None if at is None or at >= found.paths[lane].taken else races.moment(race, at, lane)
 
 
 def static(reading: Reading) -> bytes:

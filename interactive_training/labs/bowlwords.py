@@ -60,21 +60,23 @@ def sentence(shown: Shown, found: Reading, cloud: Cloud | None) -> str:
             f"{name}: {mine:.2g} after {counted(race.steps, 'step')}."
         )
     if shown.moment is not None:
-        at = races.moment(race, shown.moment)
-        words = f"Step {shown.moment}: gradient {pair(at.gradient)}"
+        lane = shown.selected
+        at = races.moment(race, shown.moment, lane)
+        who = f"{LANES[lane]}, step" if len(race.racers) > 1 else "Step"
+        words = f"{who} {shown.moment}: gradient {pair(at.gradient)}"
         if at.clipped is not None:
             words += f", clipped {pair(at.clipped)}"
         if at.momentum is not None:
             words += f", momentum {pair(at.momentum)}"
         words += f", step {pair(at.step)}."
         plain = at.clipped is None and at.momentum is None
-        return words + reading.pressed_words(race, at.at) * plain
+        return words + reading.pressed_words(race, at.at, lane) * plain
     if cloud is not None:
         return reading.cloud_sentence(found.race, cloud[1])
     return reading.sentence(found)
 
 
-def buttons(shown: Shown) -> list[dict[str, Any]]:
+def buttons(shown: Shown, found: Reading) -> list[dict[str, Any]]:
     """What can be done next."""
     hand, goal = shown.hand, shown.goal
     if hand is not None and hand.blind:
@@ -84,7 +86,8 @@ def buttons(shown: Shown) -> list[dict[str, Any]]:
         return [button("Again", "hand"), button("Done", "over")]
     if shown.moment is not None:
         return [button("Back", "back"), button("Next step", "next")]
-    cannot = [button("It cannot be done", "impossible")] * (goal is not None)
+    open_goal = goal is not None and not shown.given_up and not goal.check(found)
+    cannot = [button("It cannot be done", "impossible")] * open_goal
     return [*cannot, button("Be the optimizer", "hand")]
 
 

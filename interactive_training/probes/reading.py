@@ -117,9 +117,9 @@ def pressed(race: Race, at: Point, lane: int = 0) -> tuple[float, float] | None:
     return rule.lr * sharpness, curves.edge(rule, bowl.values) * sharpness
 
 
-def pressed_words(race: Race, at: Point) -> str:
+def pressed_words(race: Race, at: Point, lane: int = 0) -> str:
     """The same in words, or nothing."""
-    found = pressed(race, at)
+    found = pressed(race, at, lane)
     return "" if found is None else f" lr x sharpness {found[0]:.2g}, edge {found[1]:.2g}."
 
 

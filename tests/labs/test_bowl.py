@@ -446,6 +446,19 @@ def test_slow_motion(make_bowl: Bowls) -> None:
     assert said(lab).endswith(f"lr x sharpness {0.01 * sharpness:.2g}, edge 2.")
 
 
+def test_slow_motion_is_that_of_the_selected_racer(make_bowl: Bowls) -> None:
+    lab = make_bowl(recipe=Recipe(lr=0.02))
+    lab.add(Recipe(optimizer="Adam", lr=0.3))
+    hear(lab, "moment")
+    squares = lab.views.drawings.surface.squares
+    assert said(lab).startswith("you, step 0: gradient (6, 16), step (-0.12, -0.32).")
+    assert not squares.get_paths()
+    hear(lab, "select", value=1)
+    hear(lab, "next")
+    assert said(lab).startswith("twin, step 1: gradient (5.4, 14), momentum (")
+    assert squares.get_paths()
+
+
 def test_goals(make_bowl: Bowls) -> None:
     lab = make_bowl()
 
