@@ -69,6 +69,13 @@ class HeightChart:
             ax.text(0, 0, "", fontsize=style.TICK_SIZE, ha="right", animated=animated), "muted"
         )
 
+        self.guess = style.role(
+            ax.text(
+                0.99, 0.05, "", ha="right", va="bottom", transform=ax.transAxes, animated=animated
+            ),
+            "text",
+        )
+
     def show(
         self, lines: Mapping[str, tuple[str, Floats]], steps: int, goal: float | None = None
     ) -> bool:

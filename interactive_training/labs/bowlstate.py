@@ -20,7 +20,8 @@ class Shown:
     """All that is on the screen of a BowlLab besides what it computes itself.
 
     `selected` is the racer whose controls are in view, `before` what the grey line shows,
-    `moment` its step in slow motion. `moving` says that the start is held: what takes long waits.
+    `moment` its step in slow motion, `guess` what the learner expected of this race. `moving` says
+    that the start is held: what takes long waits.
     """
 
     race: Race
@@ -32,6 +33,7 @@ class Shown:
     goal: Goal | None = None
     given_up: bool = False
     hint: str = HINT
+    guess: str = ""
     moving: bool = False
 
     @property

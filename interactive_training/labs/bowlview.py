@@ -28,6 +28,8 @@ from interactive_training.probes.curvature import FateMap
 from interactive_training.probes.reading import Reading
 
 MAP, SIDE, LARGE = 320, 160, 450  # pixels
+# Where the fate map lies, which tells what comes: pixels, and the share of the surface's column.
+FUTURE = {"left": 40, "right": 46, "top": SIDE + 26, "bottom": 20, "height": 2 * SIDE, "share": 0.6}
 LONGEST = 0.22  # of the picture's width, for an arrow
 CLIPPED = 0.1  # of the picture's width, for what clipping leaves
 ToDrag = Callable[[float, float, bool], bool | None]
@@ -116,8 +118,10 @@ class Drawings:
         before: Reading | None = None,
         trail: Floats | None = None,
         goal: float | None = None,
+        guess: str = "",
     ) -> bool:
         """Draw how high each racer was at each step; return whether the limits changed."""
+        self.heights.guess.set_text(f"your guess: {guess}" if guess else "")
         ghost = {} if before is None else {"ghost": ("before", before.heights[0])}
         shares = reading.shares() if len(reading.paths) == 1 and trail is None else None
         steps = reading.race.steps
@@ -259,6 +263,7 @@ class Views:
                 before=shown.before if shown.hand is None else None,
                 trail=None if shown.hand is None else shown.hand.climb,
                 goal=None if shown.goal is None else shown.goal.height,
+                guess=shown.guess,
             )
         self._refresh(self.heights, changed)
         with self.fates.lock:

@@ -35,10 +35,15 @@ def heading(shown: Shown, found: Reading, question: str, hide: Sequence[str]) ->
     }
 
 
-def steering(shown: Shown, found: Reading, *, alone: bool = False) -> dict[str, Any]:
-    """The racers, and the controls of the selected one; `alone` leaves its learning rate only."""
+def steering(
+    shown: Shown, found: Reading, *, alone: bool = False, telling: bool = True
+) -> dict[str, Any]:
+    """The racers, and the controls of the selected one, with the marks if those may be `telling`.
+
+    `alone` leaves its learning rate only.
+    """
     race, lane = shown.race, shown.selected
-    controls = racers.in_view(race, lane, found if found.race == race else None)
+    controls = racers.in_view(race, lane, found if telling and found.race == race else None)
     return {
         "tabs": racers.tabs(race),
         "selected": lane,

@@ -16,6 +16,7 @@ import torch
 from interactive_training import Recipe, RecipeError, Run, TaskError, train
 from interactive_training.engine import race
 from interactive_training.engine.slices import slice_through
+from interactive_training.exercises import Question
 from interactive_training.labs import BowlLab
 from interactive_training.labs.bowlstate import lane_of
 from interactive_training.labs.latest import Latest
@@ -444,6 +445,42 @@ def test_slow_motion(make_bowl: Bowls) -> None:
     hessian = [[12 * x**2 + 4 * y - 42, 4 * (x + y)], [4 * (x + y), 12 * y**2 + 4 * x - 26]]
     sharpness = np.linalg.eigvalsh(hessian).max()
     assert said(lab).endswith(f"lr x sharpness {0.01 * sharpness:.2g}, edge 2.")
+
+
+def test_a_question_covers_what_would_tell(make_bowl: Bowls) -> None:
+    ask = Question("At a rate of 0.26 it will", ["arrive", "leave"], {"lr": 0.26})
+    lab = make_bowl(ask=ask)
+
+    def marks() -> list[str]:
+        return [mark["label"] for mark in lab.controls.state["controls"][0]["marks"]]
+
+    assert lab.asked.state["mode"] == "ask" and lab.asked.state["place"] and marks() == []
+    hear(lab, "answer", value=9)
+    assert "no answer" in lab.asked.state["problem"] and lab.race.racers[0].recipe.lr == 0.15
+    hear(lab, "answer", value=0)
+    assert lab.asked.state["mode"] == "" and marks() == ["best .20", "edge .25"]
+    assert said(lab).startswith("Leaves the picture at step 6")
+    assert lab.shown.before is not None
+    guess = lab.views.drawings.heights.guess
+    assert guess.get_text() == "your guess: arrive"
+    hear(lab, "hands", value=["3", "12"])
+    assert lab.asked.state["mode"] == "bars"
+    lab.reveal("leave")
+    assert lab.asked.state["truth"] == 1
+    lab.change(lr=0.2)  # what was expected of another rate is no guess at this one
+    assert guess.get_text() == ""
+
+
+def test_a_skipped_question_changes_nothing(make_bowl: Bowls) -> None:
+    lab = make_bowl(ask=Question("And now?", ["up", "down"], {"lr": 0.26}))
+    hear(lab, "answer", value=-1)
+    assert lab.asked.state["mode"] == "" and lab.race.racers[0].recipe.lr == 0.15
+    with pytest.raises(TaskError, match="asks nothing"):
+        make_bowl().reveal(0)
+    with pytest.raises(TaskError, match="asks with answers"):
+        make_bowl(ask=Question("Draw it."))
+    with pytest.raises(RecipeError, match="lr is -1"):
+        make_bowl(ask=Question("And now?", ["up", "down"], {"lr": -1}))
 
 
 def test_slow_motion_is_that_of_the_selected_racer(make_bowl: Bowls) -> None:
