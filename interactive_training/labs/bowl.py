@@ -23,7 +23,7 @@ from interactive_training.labs import bowlwords, cells, controls, racers
 from interactive_training.labs.asking import NOTHING, Asking
 from interactive_training.labs.bowlstate import Shown, lane_of, rival, set_up
 from interactive_training.labs.bowlstring import BowlState
-from interactive_training.labs.bowlview import FUTURE, Cloud, Views, static
+from interactive_training.labs.bowlview import Cloud, Views, static
 from interactive_training.labs.latest import Latest
 from interactive_training.labs.parts import Part
 from interactive_training.labs.statestring import StateStringError
@@ -444,7 +444,7 @@ class BowlLab:
         if asking is None:
             return NOTHING
         if asking.open:
-            return asking.state("ask", place=None if self.views.large else FUTURE)
+            return asking.state("ask", place=not self.views.large)  # lab.css says where
         known = asking.reply.truth is not None
         return asking.state("bars" if known or asking.reply.hands else "")
 

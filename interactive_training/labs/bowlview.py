@@ -28,8 +28,6 @@ from interactive_training.probes.curvature import FateMap
 from interactive_training.probes.reading import Reading
 
 MAP, SIDE, LARGE = 320, 160, 450  # pixels
-# Where the fate map lies, which tells what comes: pixels, and the share of the surface's column.
-FUTURE = {"left": 40, "right": 46, "top": SIDE + 26, "bottom": 20, "height": 2 * SIDE, "share": 0.6}
 LONGEST = 0.22  # of the picture's width, for an arrow
 CLIPPED = 0.1  # of the picture's width, for what clipping leaves
 ToDrag = Callable[[float, float, bool], bool | None]
