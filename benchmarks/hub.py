@@ -31,9 +31,9 @@ class Counted(Page):
             self.size += len(str(message["content"])) + sum(map(len, message["buffers"]))
         super()._read(message)
 
-    def _tell(self, figure: str, **content: Any) -> None:
+    def _tell(self, comm: str, content: dict[str, Any]) -> None:
         if self.looks:
-            super()._tell(figure, **content)
+            super()._tell(comm, content)
 
 
 def main() -> None:

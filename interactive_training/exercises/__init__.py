@@ -19,7 +19,11 @@ from interactive_training.exercises.graphs import (
     check_mean_loss,
 )
 from interactive_training.exercises.loops import check_train_loop, check_train_step
-from interactive_training.exercises.optimizers import check_adam_step
+from interactive_training.exercises.optimizers import (
+    check_adam_step,
+    check_adamw_step,
+    check_groups,
+)
 from interactive_training.exercises.predictions import PredictionError, Question
 from interactive_training.exercises.result import Result
 
@@ -29,10 +33,12 @@ __all__ = [
     "Result",
     "check_accumulate",
     "check_adam_step",
+    "check_adamw_step",
     "check_best_rate",
     "check_descend",
     "check_edge",
     "check_graph_size",
+    "check_groups",
     "check_mean_loss",
     "check_roll",
     "check_train_loop",

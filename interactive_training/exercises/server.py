@@ -28,7 +28,7 @@ def main() -> None:
     sys.path.append(sys.argv[1])
     import torch
 
-    from interactive_training.exercises.lean import without_compiler
+    from interactive_training.engine.lean import without_compiler
 
     without_compiler()
     import interactive_training.exercises.table  # noqa: F401  before the fork, not after it

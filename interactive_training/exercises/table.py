@@ -17,6 +17,8 @@ EXERCISES: Mapping[str, Exercise] = {
         graphs.ACCUMULATE,
         graphs.GRAPH_SIZE,
         graphs.MEAN_LOSS,
+        optimizers.GROUPS,
         optimizers.ADAM_STEP,
+        optimizers.ADAMW_STEP,
     )
 }

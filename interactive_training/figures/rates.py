@@ -20,7 +20,7 @@ SHADES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0)
 EVEN = 1 + 1e-6  # a factor of exactly 1 may be rounded upward
 EDGE = 0.14  # of the map's width: nearer to the left edge a name begins there
 # Where the name of a mark may stand, and how far names have to be apart, in shares of the map.
-BESIDE = ((0.0, 0.1), (-0.13, 0.0), (0.0, -0.1))
+BESIDE = ((0.0, 0.1), (-0.16, -0.1), (0.0, -0.1))
 APART, ENOUGH = (0.2, 0.12), 1.1
 THIN = 0.1  # of the map's height: a region narrower than that has its name beside it
 
@@ -67,6 +67,13 @@ class HeightChart:
         style.role(self.goal, "muted")
         self.goal_name = style.role(
             ax.text(0, 0, "", fontsize=style.TICK_SIZE, ha="right", animated=animated), "muted"
+        )
+
+        self.guess = style.role(
+            ax.text(
+                0.99, 0.05, "", ha="right", va="bottom", transform=ax.transAxes, animated=animated
+            ),
+            "text",
         )
 
     def show(
@@ -181,7 +188,7 @@ class FateChart:
         self.hide(False)
 
     def _place_best(self, best: tuple[float, float]) -> None:
-        """Put the mark's name above, left of or below it, away from the names of the regions."""
+        """Put the mark's name above, left below or below it, away from the names of the regions."""
         to_axes = self.ax.transData + self.ax.transAxes.inverted()
         mark = to_axes.transform(best)
         names = [to_axes.transform(name.get_position()) for name in self.names if name.get_text()]

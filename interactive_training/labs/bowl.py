@@ -17,8 +17,10 @@ from interactive_training.engine.run import Run
 from interactive_training.engine.slices import Slice
 from interactive_training.engine.source import source
 from interactive_training.engine.surfaces import Point, Surface
+from interactive_training.exercises.predictions import Question
 from interactive_training.exercises.presets import BOWL, preset
 from interactive_training.labs import bowlwords, cells, controls, racers
+from interactive_training.labs.asking import NOTHING, Asking
 from interactive_training.labs.bowlstate import Shown, lane_of, rival, set_up
 from interactive_training.labs.bowlstring import BowlState
 from interactive_training.labs.bowlview import Cloud, Views, static
@@ -45,8 +47,10 @@ class BowlLab:
     a `slice_through` a run of yours; or a function of your own that takes a tensor w of shape
     (2,) and returns a scalar, shown over `box`, ((left, right), (bottom, top)). All take `noise`,
     that of minibatches, which begins at `seed`. `recipe` is the learner's optimizer, `start` and
-    `steps` those of the surface if they are not given. `hide=["setup"]` leaves out the set-up
-    strip. Raises TaskError or RecipeError when they do not fit.
+    `steps` those of the surface if they are not given. `ask` is a Question with answers: until one
+    is chosen it covers all that would tell, then its `change` of the recipe is made; `reveal` says
+    which was right. `hide=["setup"]` leaves out the set-up strip. Raises TaskError or RecipeError
+    when they do not fit.
 
     Every path is a real run of torch.optim through the package's training loop. `paths` are those
     on the screen; `change`, `move` and `add` do what the controls do and raise in the cell.
@@ -64,6 +68,7 @@ class BowlLab:
         seed: int = 0,
         box: tuple[Point, Point] | None = None,
         question: str = QUESTION,
+        ask: Question | None = None,
         hide: Sequence[str] = (),
         **options: float,
     ) -> None:
@@ -79,7 +84,12 @@ class BowlLab:
             ground = Ground.own(surface, first or (1.0, 1.0), box, **options)
         made = Race.on(ground, recipe)
         made = replace(made, start=first or made.start, steps=steps or made.steps, seed=seed)
+        if ask is not None:
+            if ask.drawn:
+                raise TaskError("a BowlLab asks with answers; a curve is drawn in a TrainingLab.")
+            made.changed(0, **ask.change)
         self.question, self.hide = question, tuple(hide)
+        self.asking = None if ask is None else Asking(ask)
         self.shown = Shown(made)
         self.reading = reading.read(made)
         self.refusal = ""
@@ -92,9 +102,13 @@ class BowlLab:
         self.head = Part("heading", self._receive, self._fail)
         self.controls = Part("racers", self._receive, self._fail)
         self.words = Part("words", self._receive, self._fail)
+        self.goals = Part("words", self._receive, self._fail)
+        self.goals.add_class("it-goals")
+        self.asked = Part("question", self._receive, self._fail)
         self._side, self._pictures = _box([], "it-side"), _box([], "it-views")
         self.views = self._new_views(large=False)
-        grid = _box([self.head, self._pictures, self.controls, self.words], "it-bowl")
+        self._parts = (self.head, self.controls, self.words, self.goals)
+        grid = _box([self.head, self._pictures, *self._parts[1:]], "it-bowl")
         self.root = _box([grid], "it-lab")
         self._boxes = (self._side, self._pictures, grid, self.root)
         cells.take_over(self)
@@ -128,6 +142,17 @@ class BowlLab:
         racer = rival(self.race, self.reading) if recipe is None else Racer(recipe, scale)
         self._ask(replace(self.race, racers=(*self.race.racers, racer)), "racer")
 
+    def reveal(self, answer: str | int) -> None:
+        """Show which answer to the lab's question came true, by its words or its place from 0.
+
+        Nothing shows before the question is answered or skipped. Raises PredictionError for what
+        is no answer, TaskError for a lab that asks nothing.
+        """
+        if self.asking is None:
+            raise TaskError("this lab asks nothing; make it with ask=Question(...).")
+        self.asking.turned_out(self.asking.question.number(answer))
+        self._put()
+
     def source(self, lane: str = "you") -> str:
         """The plain PyTorch script of a racer."""
         number = lane_of(self.race, lane)
@@ -140,7 +165,9 @@ class BowlLab:
 
         Raises StateStringError for a function or slice of your own, which a string cannot hold.
         """
-        return BowlState(self.shown, self.question, self.hide).to_string()
+        asking = self.asking
+        ask = asking.question if asking is not None and asking.open else None
+        return BowlState(self.shown, self.question, self.hide, ask).to_string()
 
     @classmethod
     def from_string(cls, text: str) -> "BowlLab":
@@ -161,6 +188,7 @@ class BowlLab:
                 steps=race.steps,
                 seed=race.seed,
                 question=state.question,
+                ask=state.ask,
                 hide=state.hide,
                 **options,
             )
@@ -185,7 +213,6 @@ class BowlLab:
         for values in row.rivals:
             fields = dict(values)
             lab.add(scale=fields.pop("scale", 1.0), recipe=Recipe(**fields))
-        lab._put(before=None)  # nothing was there before
         return lab
 
     def close(self) -> None:
@@ -193,7 +220,7 @@ class BowlLab:
         self._closed = True
         self._latest.stop()
         self.views.close()
-        for part in (self.head, self.controls, self.words):
+        for part in (*self._parts, self.asked):
             part.close()
         for box in self._boxes:
             layout = box.layout
@@ -235,15 +262,28 @@ class BowlLab:
                 case "moment" | "next" | "back" as verb:
                     self._show(shown.slow_motion(verb, self.reading))
                 case "goal":
-                    self._show(shown.next_goal())
+                    self._show(shown.with_goal(str(value)))
                 case "impossible":
                     self._put(given_up=True)
                 case "hand" | "go" | "over" as verb:
                     self._show(shown.by_hand(verb))
+                case "answer" | "hands" | "recall":
+                    self._answered(message)
                 case "present":
                     self._present(bool(value))
         except (RecipeError, TaskError) as error:
             self._refuse(str(error))
+
+    def _answered(self, message: Mapping[str, Any]) -> None:
+        """Take an answer to the question, and make the change that it was about."""
+        asking = self.asking
+        if asking is None:
+            return
+        if asking.receive(message) and asking.reply.given:
+            self._ask(self.race.changed(0, **asking.question.change), "question")
+            self._put(guess=asking.reply.words)
+        else:
+            self._put()
 
     def _set_up(self, name: str, value: Any) -> None:
         value = controls.read(value) if isinstance(value, str) else value
@@ -297,7 +337,9 @@ class BowlLab:
         for live in views.figures:
             live.on_view(self._seen)
         self._side.children = (views.heights, views.fates)
-        self._pictures.children = (views.surface,) if large else (views.surface, self._side)
+        side = () if large else (self._side,)
+        asked = () if self.asking is None else (self.asked,)
+        self._pictures.children = (views.surface, *side, *asked)
         return views
 
     # Asking for a picture -------------------------------------------------------------------------
@@ -311,6 +353,10 @@ class BowlLab:
             before = self.shown.before
             if gesture != name or now - at > SAME_GESTURE:
                 before = self.reading
+            if mine(race) == mine(
+                self.shown.race
+            ):  # another racer came or changed: nothing of yours
+                before = self.shown.before
             same = race.ground == self.shown.race.ground
             self._put(race=race, before=before if same else None, moving=moving)
 
@@ -322,7 +368,7 @@ class BowlLab:
         """Ask for another state of the screen."""
         with self._state:
             if shown.race != self.shown.race:
-                shown = replace(shown, hint="")
+                shown = replace(shown, hint="", guess="")
             self.shown = shown
             self.refusal = ""
             self._latest.put(shown)
@@ -371,22 +417,44 @@ class BowlLab:
 
     def _show_parts(self, again: bool = False) -> None:
         shown = self.shown
-        self.head.show(bowlwords.heading(shown, self.question, self.hide), again=again)
-        steering = bowlwords.steering(shown, self.reading, alone=self.views.large)
+        self.head.show(
+            bowlwords.heading(shown, self.reading, self.question, self.hide), again=again
+        )
+        asked = self._question()
+        steering = bowlwords.steering(
+            shown, self.reading, alone=self.views.large, telling=not asked["open"]
+        )
         self.controls.show(steering, again=again)
+        self.asked.show(asked, again=again)
         text = self.refusal or self._sentence()
         self.words.show(
             {
                 "text": text,
                 "failed": bool(self.refusal),
-                "buttons": bowlwords.buttons(shown),
-                "why": bowlwords.goal(shown, self.reading),
+                "buttons": bowlwords.buttons(shown, self.reading),
+                "why": [],
             }
         )
+        self.goals.show(bowlwords.goals(shown, self.reading, self.refusal))
         self.views.surface.say(text)
+
+    def _question(self) -> dict[str, Any]:
+        """The question over what would tell; once it is answered, the hands that were counted."""
+        asking = self.asking
+        if asking is None:
+            return NOTHING
+        if asking.open:
+            return asking.state("ask", place=not self.views.large)  # lab.css says where
+        known = asking.reply.truth is not None
+        return asking.state("bars" if known or asking.reply.hands else "")
 
     def _sentence(self) -> str:
         return bowlwords.sentence(self.shown, self.reading, self._cloud)
+
+
+def mine(race: Race) -> Race:
+    """The race as if the learner were alone."""
+    return replace(race, racers=race.racers[:1])
 
 
 def _point(values: Sequence[float]) -> Point:

@@ -20,7 +20,8 @@ class Shown:
     """All that is on the screen of a BowlLab besides what it computes itself.
 
     `selected` is the racer whose controls are in view, `before` what the grey line shows,
-    `moment` the step of slow motion. `moving` says that the start is held: what takes long waits.
+    `moment` its step in slow motion, `guess` what the learner expected of this race. `moving` says
+    that the start is held: what takes long waits.
     """
 
     race: Race
@@ -32,6 +33,7 @@ class Shown:
     goal: Goal | None = None
     given_up: bool = False
     hint: str = HINT
+    guess: str = ""
     moving: bool = False
 
     @property
@@ -44,30 +46,22 @@ class Shown:
         return Shown(race, hint="")
 
     def slow_motion(self, verb: str, found: Reading) -> "Shown":
-        """Slow motion on or off ("moment"), or one step on ("next") or back."""
+        """Slow motion of the selected racer on or off ("moment"), or a step on ("next") or back."""
         at = self.moment
         if verb == "moment":
             return replace(self, moment=0 if at is None else None)
         if at is None:
             return self
-        leaves = found.leaves[0]
-        last = found.paths[0].taken if leaves is None else leaves
+        leaves = found.leaves[self.selected]
+        last = found.paths[self.selected].taken if leaves is None else leaves
         return replace(self, moment=min(max(0, at + (1 if verb == "next" else -1)), last - 1))
 
-    def next_goal(self) -> "Shown":
-        """The next goal on its own bowl, or none after the last."""
-        goals = [None, *GOALS]
-        goal = goals[(goals.index(self.goal) + 1) % len(goals)]
-        if goal is None:
+    def with_goal(self, name: str) -> "Shown":
+        """A goal on its own bowl; the one that is there already is taken off."""
+        goal = next((one for one in GOALS if one.name == name), None)
+        if goal is None or goal == self.goal:
             return replace(self, goal=None)
-        ground = Ground.named("bowl", condition=goal.condition)
-        recipe = self.race.racers[0].recipe
-        if ground != self.race.ground:
-            bowl = curvature.curvature(ground.function, (0.0, 0.0))
-            assert bowl is not None
-            recipe = replace(recipe, lr=float(controls.number(1.2 / bowl.values[1])))
-        race = Race(ground, ground.row.start, goal.steps, (Racer(recipe),))
-        return replace(self.on(race), goal=goal)
+        return replace(self.on(goal.race()), goal=goal)
 
     def by_hand(self, verb: str) -> "Shown":
         """Be the optimizer ("hand"), then let it go from the same start ("go"), then no more."""

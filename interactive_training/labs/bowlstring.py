@@ -9,6 +9,7 @@ from interactive_training.engine.race import Ground, Race, Racer
 from interactive_training.engine.recipe import Recipe
 from interactive_training.engine.surfaces import Point
 from interactive_training.exercises.goals import GOALS
+from interactive_training.exercises.predictions import PredictionError, Question
 from interactive_training.labs.bowlstate import Shown
 from interactive_training.labs.hand import Hand
 from interactive_training.labs.statestring import (
@@ -35,8 +36,10 @@ SHAPE: Mapping[str, type] = {
     "hand": list,
     "blind": bool,
     "question": str,
+    "ask": dict,
     "hide": list,
 }
+ASK: Mapping[str, type] = {"text": str, "answers": list, "change": dict}
 RACER: Mapping[str, type] = {"recipe": dict, "scale": float}
 NO_MOMENT = -1
 MOVES = 200  # by hand; more would not fit into a string
@@ -44,7 +47,7 @@ MOVES = 200  # by hand; more would not fit into a string
 
 @dataclass(frozen=True)
 class BowlState:
-    """What a BowlLab is made again from: what is on its screen, its question, what is hidden.
+    """What a BowlLab is made again from: its screen and question, what it asks, what is hidden.
 
     The grey line of what was before is not held.
     """
@@ -52,6 +55,7 @@ class BowlState:
     shown: Shown
     question: str
     hide: tuple[str, ...]
+    ask: Question | None = None
 
     def to_string(self) -> str:
         """The state as letters, digits, "-" and "_".
@@ -87,6 +91,7 @@ class BowlState:
             "hand": [list(point) for point in moves],
             "blind": shown.blind,
             "question": self.question,
+            "ask": {} if self.ask is None else {name: getattr(self.ask, name) for name in ASK},
             "hide": list(self.hide),
         }
         return packed(values)
@@ -97,8 +102,9 @@ class BowlState:
         found: Any = unpacked(text)
         check_shape(found, SHAPE)
         try:
-            return cls(shown_of(found), found["question"], names_of(found["hide"]))
-        except (RecipeError, TaskError) as error:
+            hide = names_of(found["hide"])
+            return cls(shown_of(found), found["question"], hide, question_of(found["ask"]))
+        except (PredictionError, RecipeError, TaskError) as error:
             raise StateStringError(f"the state string cannot be used: {error}") from None
 
 
@@ -160,6 +166,15 @@ def point_of(value: Any) -> Point:
         return float(value[0]), float(value[1])
     except OverflowError:
         raise unreadable("a point") from None
+
+
+def question_of(found: dict[str, Any]) -> Question | None:
+    """The question that waits for its answer, or None."""
+    if not found:
+        return None
+    check_shape(found, ASK)
+    recipe_of(found["change"])
+    return Question(found["text"], found["answers"], found["change"])
 
 
 def names_of(values: list[Any]) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from interactive_training.probes import curvature as curves
 from interactive_training.probes.curvature import FateMap
 from interactive_training.probes.reading import Reading
 
-MAP, SIDE, LARGE = 356, 178, 450  # pixels
+MAP, SIDE, LARGE = 320, 160, 450  # pixels
 LONGEST = 0.22  # of the picture's width, for an arrow
 CLIPPED = 0.1  # of the picture's width, for what clipping leaves
 ToDrag = Callable[[float, float, bool], bool | None]
@@ -79,8 +79,8 @@ class Drawings:
             reading.race.start, tracks, ghost=ghost, cloud=cloud, trail=trail, hint=hint
         )
 
-    def show_moment(self, race: Race, moment: Moment | None) -> None:
-        """Draw what an optimizer holds at one step as arrows; lengths as shares of the picture.
+    def show_moment(self, race: Race, moment: Moment | None, lane: int = 0) -> None:
+        """Draw what a racer holds at one step as arrows; lengths as shares of the picture.
 
         With clipping, gradients are drawn to the scale of what it lets pass.
         """
@@ -91,7 +91,7 @@ class Drawings:
         longest = LONGEST * (right - left)
         scale, limit = 1.0, None
         if moment.clipped is not None:
-            recipe = race.racers[0].recipe
+            recipe = race.racers[lane].recipe
             limit = recipe.clip, CLIPPED * (right - left)
             scale = limit[1] / recipe.clip_at
         arrows = {
@@ -116,8 +116,10 @@ class Drawings:
         before: Reading | None = None,
         trail: Floats | None = None,
         goal: float | None = None,
+        guess: str = "",
     ) -> bool:
         """Draw how high each racer was at each step; return whether the limits changed."""
+        self.heights.guess.set_text(f"your guess: {guess}" if guess else "")
         ghost = {} if before is None else {"ghost": ("before", before.heights[0])}
         shares = reading.shares() if len(reading.paths) == 1 and trail is None else None
         steps = reading.race.steps
@@ -259,6 +261,7 @@ class Views:
                 before=shown.before if shown.hand is None else None,
                 trail=None if shown.hand is None else shown.hand.climb,
                 goal=None if shown.goal is None else shown.goal.height,
+                guess=shown.guess,
             )
         self._refresh(self.heights, changed)
         with self.fates.lock:
@@ -279,7 +282,7 @@ class Views:
                 trail=None if hand is None else hand.trail,
                 hint=shown.hint if hand is None else "",
             )
-            drawings.show_moment(shown.race, moment_of(shown, found))
+            drawings.show_moment(shown.race, moment_of(shown, found), shown.selected)
         self._refresh(self.surface, new or hidden != shown.blind)
 
     def _refresh(self, live: LiveFigure, changed: bool) -> None:
@@ -301,13 +304,13 @@ class Views:
 
 def moment_of(shown: Shown, found: Reading) -> Moment | None:
     """The step whose arrows are drawn: that of slow motion, or the first where it is clipped."""
-    race, hand = shown.race, shown.hand
+    race, hand, lane = shown.race, shown.hand, shown.selected
     if hand is not None:
         return hand.sight(race.ground, race.start)[0] if hand.blind else None
     at = shown.moment
-    if at is None and race.racers[0].recipe.clip != "none":
+    if at is None and race.racers[lane].recipe.clip != "none":
         at = 0
-    return None if at is None or at >= found.paths[0].taken else races.moment(race, at)
+    return None if at is None or at >= found.paths[lane].taken else races.moment(race, at, lane)
 
 
 def static(reading: Reading) -> bytes:

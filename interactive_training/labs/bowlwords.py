@@ -5,22 +5,28 @@ from typing import Any
 
 from interactive_training.engine import race as races
 from interactive_training.engine.race import LANES
+from interactive_training.engine.recipe import Recipe
 from interactive_training.engine.surfaces import Point
 from interactive_training.exercises.goals import GOALS
 from interactive_training.labs import racers
 from interactive_training.labs.bowlstate import Shown
 from interactive_training.labs.bowlview import Cloud
 from interactive_training.probes import reading
+from interactive_training.probes.curvature import Rule
 from interactive_training.probes.reading import Reading
 
 
-def heading(shown: Shown, question: str, hide: Sequence[str]) -> dict[str, Any]:
+def heading(shown: Shown, found: Reading, question: str, hide: Sequence[str]) -> dict[str, Any]:
     """The question, what the race is on, and two other ways to look at it."""
+    note = shown.race.ground.row.notice
+    if shown.race.ground.is_quadratic and found.bowl is not None:
+        best, edge, *_ = reading.places(Rule.of(Recipe()), found.bowl.values)
+        note = f"Plain SGD is stable up to lr {edge:.3g} and fastest at {best:.3g}."
     return {
         "question": question,
         "setup": racers.described(shown.race),
         "controls": racers.ground(shown.race),
-        "note": shown.race.ground.row.notice,
+        "note": note,
         "extras": [
             {"label": "Slow motion", "verb": "moment", "on": shown.moment is not None},
             {"label": "1,000 starts", "verb": "cloud", "on": shown.cloud},
@@ -29,10 +35,15 @@ def heading(shown: Shown, question: str, hide: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def steering(shown: Shown, found: Reading, *, alone: bool = False) -> dict[str, Any]:
-    """The racers, and the controls of the selected one; `alone` leaves its learning rate only."""
+def steering(
+    shown: Shown, found: Reading, *, alone: bool = False, telling: bool = True
+) -> dict[str, Any]:
+    """The racers, and the controls of the selected one, with the marks if those may be `telling`.
+
+    `alone` leaves its learning rate only.
+    """
     race, lane = shown.race, shown.selected
-    controls = racers.in_view(race, lane, found if found.race == race else None)
+    controls = racers.in_view(race, lane, found if telling and found.race == race else None)
     return {
         "tabs": racers.tabs(race),
         "selected": lane,
@@ -54,21 +65,23 @@ def sentence(shown: Shown, found: Reading, cloud: Cloud | None) -> str:
             f"{name}: {mine:.2g} after {counted(race.steps, 'step')}."
         )
     if shown.moment is not None:
-        at = races.moment(race, shown.moment)
-        words = f"Step {shown.moment}: gradient {pair(at.gradient)}"
+        lane = shown.selected
+        at = races.moment(race, shown.moment, lane)
+        who = f"{LANES[lane]}, step" if len(race.racers) > 1 else "Step"
+        words = f"{who} {shown.moment}: gradient {pair(at.gradient)}"
         if at.clipped is not None:
             words += f", clipped {pair(at.clipped)}"
         if at.momentum is not None:
             words += f", momentum {pair(at.momentum)}"
         words += f", step {pair(at.step)}."
         plain = at.clipped is None and at.momentum is None
-        return words + reading.pressed_words(race, at.at) * plain
+        return words + reading.pressed_words(race, at.at, lane) * plain
     if cloud is not None:
         return reading.cloud_sentence(found.race, cloud[1])
     return reading.sentence(found)
 
 
-def buttons(shown: Shown) -> list[dict[str, Any]]:
+def buttons(shown: Shown, found: Reading) -> list[dict[str, Any]]:
     """What can be done next."""
     hand, goal = shown.hand, shown.goal
     if hand is not None and hand.blind:
@@ -78,25 +91,37 @@ def buttons(shown: Shown) -> list[dict[str, Any]]:
         return [button("Again", "hand"), button("Done", "over")]
     if shown.moment is not None:
         return [button("Back", "back"), button("Next step", "next")]
-    label = "Goal" if goal is None else f"Goal {GOALS.index(goal) + 1} of {len(GOALS)}"
-    cannot = [button("It cannot be done", "impossible")] * (goal is not None)
-    return [*cannot, button("Be the optimizer", "hand"), button(label, "goal")]
+    open_goal = goal is not None and not shown.given_up and not goal.check(found)
+    cannot = [button("It cannot be done", "impossible")] * open_goal
+    return [*cannot, button("Be the optimizer", "hand")]
 
 
-def goal(shown: Shown, found: Reading) -> list[list[str]]:
-    """The goal and whether it is reached, or why it cannot be."""
+def goals(shown: Shown, found: Reading, refused: str) -> dict[str, Any]:
+    """The goals to choose from, and of the chosen one what to reach, and whether it is."""
     wanted = shown.goal
+    reached = wanted is not None and not refused and wanted.check(found)
     if wanted is None:
-        return []
-    if shown.given_up:
-        answer = f"Right: {wanted.why}" if wanted.why else "It can: go on."
-        return [["Goal", f"{wanted.words} {answer}"]]
-    return [["Reached" if wanted.check(found) else "Goal", wanted.words]]
+        text = "Goals: press one. The lab says when you are there."
+    elif reached:
+        text = f"Reached: {wanted.moral}"
+    elif shown.given_up:
+        text = f"Right: {wanted.why}" if wanted.why else f"It can be done: {wanted.words}"
+    else:
+        text = f"Goal: {wanted.words}"
+    done = " \u2713" if reached else " \u2022"
+    return {
+        "text": text,
+        "failed": False,
+        "buttons": [
+            button(goal.label + done * (goal == wanted), "goal", goal.name) for goal in GOALS
+        ],
+        "why": [],
+    }
 
 
-def button(label: str, verb: str) -> dict[str, Any]:
+def button(label: str, verb: str, value: str | None = None) -> dict[str, Any]:
     """A button under the pictures."""
-    return {"label": label, "verb": verb, "value": None}
+    return {"label": label, "verb": verb, "value": value}
 
 
 def pair(point: Point) -> str:

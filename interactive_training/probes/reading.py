@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from interactive_training.engine.paths import Floats, Path
-from interactive_training.engine.race import Race
+from interactive_training.engine.race import LANES, Race
 from interactive_training.engine.surfaces import Point
 from interactive_training.probes import curvature as curves
 from interactive_training.probes.curvature import Curvature, Rule
@@ -117,9 +117,9 @@ def pressed(race: Race, at: Point, lane: int = 0) -> tuple[float, float] | None:
     return rule.lr * sharpness, curves.edge(rule, bowl.values) * sharpness
 
 
-def pressed_words(race: Race, at: Point) -> str:
+def pressed_words(race: Race, at: Point, lane: int = 0) -> str:
     """The same in words, or nothing."""
-    found = pressed(race, at)
+    found = pressed(race, at, lane)
     return "" if found is None else f" lr x sharpness {found[0]:.2g}, edge {found[1]:.2g}."
 
 
@@ -167,13 +167,17 @@ def sentence(reading: Reading) -> str:
         return f"{words}. At the minimum lr {racer.recipe.lr:.3g} stands against edge {edge:.3g}."
     where = f"{path.taken} steps: ({path.end[0]:.2g}, {path.end[1]:.2g})"
     if len(reading.paths) > 1:
-        others = [
-            f"{racer.recipe.optimizer} {'left' if gone is not None else f'{heights[-1]:.2g}'}"
-            for racer, gone, heights in zip(
-                reading.race.racers, reading.leaves, reading.heights, strict=True
+        ends = [
+            f"{lane} {'left' if gone is not None else f'{heights[-1]:.2g}'} ({name})"
+            for lane, name, gone, heights in zip(
+                LANES,
+                (racer.recipe.optimizer for racer in reading.race.racers),
+                reading.leaves,
+                reading.heights,
+                strict=False,
             )
         ]
-        return f"Height after {reading.race.steps} steps: {', '.join(others)}."
+        return f"Height after {reading.race.steps} steps: {', '.join(ends)}."
     if factors is not None and reading.race.ground.is_quadratic:
         return f"{where}. Each step: flat {times(factors[0])}, steep {times(factors[1])}."
     words = pressed_words(reading.race, path.end)

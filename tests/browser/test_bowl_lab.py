@@ -19,7 +19,8 @@ PAINTED = """(backgrounds) => {
     return figures.length === 3 && figures.every(drawn);
 }"""
 SAYS = "(words) => document.querySelector('.it-sentence').textContent.includes(words)"
-SENTENCE = ".it-sentence"
+SENTENCE = ".it-sentence >> nth=0"
+GOAL = "(words) => document.querySelector('.it-goals .it-sentence').textContent.includes(words)"
 START, PIN = ".live-figure-handle >> nth=0", ".live-figure-handle >> nth=1"
 
 
@@ -122,8 +123,8 @@ def test_nothing_sticks_out_or_is_squeezed(lab: OpenNotebook, width: int) -> Non
     notebook.page.set_viewport_size({"width": width + 432, "height": 900})
     notebook.run()
     notebook.wait(PAINTED, 1)
-    notebook.page.get_by_role("button", name="Goal").click()
-    notebook.wait("() => document.querySelector('.it-why').textContent.includes('valley')")
+    notebook.page.get_by_role("button", name="Swing, but arrive").click()
+    notebook.wait(GOAL, "valley")
     shot(notebook, f"bowl-12-{width}")
     found = notebook.page.evaluate(
         """() => {
@@ -180,7 +181,7 @@ def test_sliders_marks_racers_and_the_hand(lab: OpenNotebook) -> None:
     page.get_by_role("button", name="set lr to best .20").click()
     notebook.wait(SAYS, "flat x 0.60")
     page.locator("[data-key=add]").click()
-    notebook.wait(SAYS, "Height after 30 steps: SGD")
+    notebook.wait(SAYS, "Height after 30 steps: you")
     page.locator("[data-key=add]").click()
     notebook.wait(SAYS, "Adam")
     page.locator("[data-key=more]").click()

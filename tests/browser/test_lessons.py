@@ -1,4 +1,4 @@
-"""Every lab of every notebook in a real JupyterLab: its first slider moves, and the lab answers."""
+"""The notebooks in a real JupyterLab: every lab answers its first slider, an exercise is solved."""
 
 from __future__ import annotations
 
@@ -59,4 +59,62 @@ def test_every_lab_answers(lab: OpenNotebook, path: Path) -> None:
     assert labs.count() == shown >= 1
     for number in range(shown):
         drive(notebook, labs.nth(number))
+    assert notebook.errors == []
+
+
+ACCUMULATE = """from interactive_training.exercises import check_accumulate
+
+
+def accumulate(model, optimizer, loss_fn, parts):
+    optimizer.zero_grad()
+    total = 0.0
+    for x, y in parts:
+        loss = loss_fn(model(x), y){share}
+        loss.backward()
+        total += loss.item()
+    optimizer.step()
+    return total
+
+
+check_accumulate(accumulate)"""
+
+
+def type_and_run(notebook: Notebook, words: str, code: str) -> str:
+    """Type `code` over the cell that holds `words`, press Shift+Enter, return what it shows."""
+    page = notebook.page
+    page.evaluate(
+        """async (words) => {
+            const { content } = window.jupyterapp.shell.currentWidget;
+            const at = content.widgets.findIndex((cell) =>
+                cell.model.type === "code" && cell.model.sharedModel.source.includes(words));
+            await content.scrollToItem(at, "start");
+            content.activeCellIndex = at;
+        }""",
+        words,
+    )
+    cell = page.locator(".jp-Notebook .jp-Cell.jp-mod-active")
+    old = cell.locator(".jp-InputPrompt").inner_text()
+    cell.locator(".cm-content").click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(code)
+    page.keyboard.press("Control+Enter")
+    notebook.wait(
+        """(old) => {
+            const cell = document.querySelector(".jp-Notebook .jp-Cell.jp-mod-active");
+            const prompt = cell.querySelector(".jp-InputPrompt").textContent;
+            return /\\d/.test(prompt) && prompt.trim() !== old.trim();
+        }""",
+        old,
+    )
+    return cell.locator(".jp-OutputArea-output").inner_text()
+
+
+def test_an_exercise_is_solved_in_the_page(lab: OpenNotebook) -> None:
+    (path,) = (path for path in NOTEBOOKS if path.stem.startswith("03"))
+    notebook = lab(path=path)
+    said = type_and_run(notebook, "check_accumulate(", ACCUMULATE.format(share=""))
+    assert said.startswith("accumulate: not yet.")
+    assert "Must hold: " in said and "Tried on: " in said and "in 2 equal parts" in said
+    said = type_and_run(notebook, "check_accumulate(", ACCUMULATE.format(share=" / len(parts)"))
+    assert said.strip() == "accumulate: right, on 8 random inputs."
     assert notebook.errors == []

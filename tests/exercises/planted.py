@@ -653,6 +653,108 @@ def adam_only_the_step(gradient, m, v, t, lr, beta1, beta2, eps):
     return adam_usual(gradient, m, v, t, lr, beta1, beta2, eps)[0]
 
 
+# adamw_step ---------------------------------------------------------------------------------------
+
+
+def adamw_usual(w, gradient, m, v, t, lr, decay, beta1, beta2, eps):
+    step, m, v = adam_usual(gradient, m, v, t, lr, beta1, beta2, eps)
+    return w - lr * decay * w + step, m, v
+
+
+def adamw_shrinks_first(w, gradient, m, v, t, lr, decay, beta1, beta2, eps):
+    step, m, v = adam_corrected_rate(gradient, m, v, t, lr, beta1, beta2, eps)
+    w *= 1 - lr * decay
+    return w + step, m, v
+
+
+def adamw_decay_in_the_gradient(w, gradient, m, v, t, lr, decay, beta1, beta2, eps):
+    step, m, v = adam_usual(gradient + decay * w, m, v, t, lr, beta1, beta2, eps)
+    return w + step, m, v
+
+
+def adamw_without_decay(w, gradient, m, v, t, lr, decay, beta1, beta2, eps):
+    step, m, v = adam_usual(gradient, m, v, t, lr, beta1, beta2, eps)
+    return w + step, m, v
+
+
+def adamw_without_the_rate(w, gradient, m, v, t, lr, decay, beta1, beta2, eps):
+    step, m, v = adam_usual(gradient, m, v, t, lr, beta1, beta2, eps)
+    return w - decay * w + step, m, v
+
+
+def adamw_shrinks_last(w, gradient, m, v, t, lr, decay, beta1, beta2, eps):
+    step, m, v = adam_usual(gradient, m, v, t, lr, beta1, beta2, eps)
+    return (w + step) * (1 - lr * decay), m, v
+
+
+def adamw_grows(w, gradient, m, v, t, lr, decay, beta1, beta2, eps):
+    step, m, v = adam_usual(gradient, m, v, t, lr, beta1, beta2, eps)
+    return w * (1 + lr * decay) + step, m, v
+
+
+def adamw_decay_in_m(w, gradient, m, v, t, lr, decay, beta1, beta2, eps):
+    m = beta1 * m + (1 - beta1) * (gradient + decay * w)
+    v = beta2 * v + (1 - beta2) * gradient**2
+    return w - lr * m / (1 - beta1**t) / ((v / (1 - beta2**t)) ** 0.5 + eps), m, v
+
+
+def adamw_only_the_weight(w, gradient, m, v, t, lr, decay, beta1, beta2, eps):
+    return adamw_usual(w, gradient, m, v, t, lr, decay, beta1, beta2, eps)[0]
+
+
+# groups -------------------------------------------------------------------------------------------
+
+
+def groups_by_dimension(model, decay):
+    decayed, free = [], []
+    for p in model.parameters():
+        (decayed if p.dim() > 1 else free).append(p)
+    return [{"params": decayed, "weight_decay": decay}, {"params": free, "weight_decay": 0.0}]
+
+
+def groups_of_one(model, decay):
+    return [{"params": [p], "weight_decay": decay * (p.ndim >= 2)} for p in model.parameters()]
+
+
+def groups_by_name(model, decay):
+    named = dict(model.named_parameters())
+    free = [p for name, p in named.items() if name.endswith("bias")]
+    decayed = [p for name, p in named.items() if not name.endswith("bias")]
+    return [{"params": decayed, "weight_decay": decay}, {"params": free, "weight_decay": 0.0}]
+
+
+def groups_all_decay(model, decay):
+    return [{"params": list(model.parameters()), "weight_decay": decay}]
+
+
+def groups_swapped(model, decay):
+    decayed, free = groups_by_dimension(model, decay)
+    return [{**decayed, "weight_decay": 0.0}, {**free, "weight_decay": decay}]
+
+
+def groups_decay_of_their_own(model, decay):
+    decayed, free = groups_by_dimension(model, decay)
+    return [{**decayed, "weight_decay": 0.01}, free]
+
+
+def groups_left_to_the_default(model, decay):
+    decayed, free = groups_by_dimension(model, decay)
+    return [decayed, {"params": free["params"]}]
+
+
+def groups_without_the_rest(model, decay):
+    return groups_by_dimension(model, decay)[:1]
+
+
+def groups_twice(model, decay):
+    _, free = groups_by_dimension(model, decay)
+    return [{"params": list(model.parameters()), "weight_decay": decay}, free]
+
+
+def groups_nothing(model, decay):
+    return []
+
+
 OTHERWISE = "they moved another way"
 MOVES = "no weight moved"
 # The exercise's right solutions, and each wrong one with a part of what is said about it.
@@ -774,6 +876,31 @@ PLANTED = {
             adam_forgets: "torch.optim.Adam",
             adam_keeps_corrected: "step 2 is",
             adam_only_the_step: "it raised TypeError",
+        },
+    ),
+    "adamw_step": (
+        [adamw_usual, adamw_shrinks_first],
+        {
+            adamw_decay_in_the_gradient: "torch.optim.AdamW",
+            adamw_without_decay: "torch.optim.AdamW",
+            adamw_without_the_rate: "torch.optim.AdamW",
+            adamw_shrinks_last: "torch.optim.AdamW",
+            adamw_grows: "torch.optim.AdamW",
+            adamw_decay_in_m: "torch.optim.AdamW",
+            adamw_only_the_weight: "it raised TypeError",
+        },
+    ),
+    "groups": (
+        [groups_by_dimension, groups_of_one],
+        {
+            groups_by_name: "1.weight has the decay",
+            groups_all_decay: "what has one dimension does not decay",
+            groups_swapped: "a matrix of weights decays",
+            groups_decay_of_their_own: "a matrix of weights decays",
+            groups_left_to_the_default: "0.bias has the decay 0.01",
+            groups_without_the_rest: "0.bias is in 0",
+            groups_twice: "it raised ValueError",
+            groups_nothing: "it raised ValueError",
         },
     ),
 }

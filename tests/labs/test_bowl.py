@@ -16,6 +16,7 @@ import torch
 from interactive_training import Recipe, RecipeError, Run, TaskError, train
 from interactive_training.engine import race
 from interactive_training.engine.slices import slice_through
+from interactive_training.exercises import Question
 from interactive_training.labs import BowlLab
 from interactive_training.labs.bowlstate import lane_of
 from interactive_training.labs.latest import Latest
@@ -128,7 +129,7 @@ def test_a_race_of_three_and_its_sources(make_bowl: Bowls) -> None:
     hear(lab, "add")
     hear(lab, "add")
     assert [racer.recipe.optimizer for racer in lab.race.racers] == ["SGD", "SGD", "Adam"]
-    assert said(lab).startswith("Height after 30 steps: SGD 4.6e-09, SGD ")
+    assert said(lab).startswith("Height after 30 steps: you 4.6e-09 (SGD), twin ")
     with pytest.raises(RecipeError, match="1 to 3 racers"):
         lab.add()
     for lane, path in zip(("you", "twin", "third"), lab.paths, strict=True):
@@ -385,6 +386,15 @@ def test_what_was_before_has_a_name(make_bowl: Bowls) -> None:
     assert surface.labels["you"].get_text() == "SGD leaves the picture at step 2"
 
 
+def test_a_rival_leaves_no_grey_line(make_bowl: Bowls) -> None:
+    lab = make_bowl()
+    lab.add(Recipe(optimizer="Adam", lr=0.3))
+    lab.change("twin", lr=0.1)
+    assert lab.shown.before is None
+    lab.change(lr=0.2)
+    assert lab.shown.before is not None and lab.shown.before.race.racers[0].recipe.lr == 0.15
+
+
 def test_a_schedule_has_its_own_values_and_decay_acts_both_ways(make_bowl: Bowls) -> None:
     lab = make_bowl(recipe=Recipe(optimizer="AdamW", lr=0.1, weight_decay=0.0))
     lab.add(Recipe(optimizer="Adam", lr=0.1))
@@ -437,18 +447,82 @@ def test_slow_motion(make_bowl: Bowls) -> None:
     assert said(lab).endswith(f"lr x sharpness {0.01 * sharpness:.2g}, edge 2.")
 
 
+def test_a_question_covers_what_would_tell(make_bowl: Bowls) -> None:
+    ask = Question("At a rate of 0.26 it will", ["arrive", "leave"], {"lr": 0.26})
+    lab = make_bowl(ask=ask)
+
+    def marks() -> list[str]:
+        return [mark["label"] for mark in lab.controls.state["controls"][0]["marks"]]
+
+    assert lab.asked.state["mode"] == "ask" and lab.asked.state["place"] and marks() == []
+    hear(lab, "answer", value=9)
+    assert "no answer" in lab.asked.state["problem"] and lab.race.racers[0].recipe.lr == 0.15
+    hear(lab, "answer", value=0)
+    assert lab.asked.state["mode"] == "" and marks() == ["best .20", "edge .25"]
+    assert said(lab).startswith("Leaves the picture at step 6")
+    assert lab.shown.before is not None
+    guess = lab.views.drawings.heights.guess
+    assert guess.get_text() == "your guess: arrive"
+    hear(lab, "hands", value=["3", "12"])
+    assert lab.asked.state["mode"] == "bars"
+    lab.reveal("leave")
+    assert lab.asked.state["truth"] == 1
+    lab.change(lr=0.2)  # what was expected of another rate is no guess at this one
+    assert guess.get_text() == ""
+
+
+def test_a_skipped_question_changes_nothing(make_bowl: Bowls) -> None:
+    lab = make_bowl(ask=Question("And now?", ["up", "down"], {"lr": 0.26}))
+    hear(lab, "answer", value=-1)
+    assert lab.asked.state["mode"] == "" and lab.race.racers[0].recipe.lr == 0.15
+    with pytest.raises(TaskError, match="asks nothing"):
+        make_bowl().reveal(0)
+    with pytest.raises(TaskError, match="asks with answers"):
+        make_bowl(ask=Question("Draw it."))
+    with pytest.raises(RecipeError, match="lr is -1"):
+        make_bowl(ask=Question("And now?", ["up", "down"], {"lr": -1}))
+
+
+def test_slow_motion_is_that_of_the_selected_racer(make_bowl: Bowls) -> None:
+    lab = make_bowl(recipe=Recipe(lr=0.02))
+    lab.add(Recipe(optimizer="Adam", lr=0.3))
+    hear(lab, "moment")
+    squares = lab.views.drawings.surface.squares
+    assert said(lab).startswith("you, step 0: gradient (6, 16), step (-0.12, -0.32).")
+    assert not squares.get_paths()
+    hear(lab, "select", value=1)
+    hear(lab, "next")
+    assert said(lab).startswith("twin, step 1: gradient (5.4, 14), momentum (")
+    assert squares.get_paths()
+
+
 def test_goals(make_bowl: Bowls) -> None:
     lab = make_bowl()
-    hear(lab, "goal")
-    assert lab.words.state["why"][0][0] == "Goal"
+
+    def goal() -> str:
+        return str(lab.goals.state["text"])
+
+    assert goal().startswith("Goals:")  # and they are in view before one is chosen
+    labels = [button["label"] for button in lab.goals.state["buttons"]]
+    assert labels == ["Swing, but arrive", "Make momentum pay", "Without it", "Break Adam"]
+    hear(lab, "goal", value="swing")
+    assert goal().startswith("Goal: Cross")
     lab.change(lr=0.23)
-    assert lab.words.state["why"][0][0] == "Reached"
-    hear(lab, "goal")
-    hear(lab, "goal")
+    assert goal().startswith("Reached: just below the edge")
+    hear(lab, "goal", value="plain")
+    assert lab.race.ground.options["condition"] == 100 and lab.head.state["note"] == (
+        "Plain SGD is stable up to lr 0.01 and fastest at 0.0099."
+    )
     hear(lab, "impossible")
-    assert "Right: at its best, .0099" in lab.words.state["why"][0][1]
-    hear(lab, "goal")
-    assert lab.words.state["why"] == []
+    assert goal().startswith("Right: at its best, .0099")
+    hear(lab, "goal", value="adam")
+    hear(lab, "impossible")
+    assert goal().startswith("It can be done: Adam")
+    lab.change(lr=5.0)
+    hear(lab, "set", name="beta1", value=0.0)
+    assert goal().startswith("Reached: with momentum .9 the same lr arrives")
+    hear(lab, "goal", value="adam")
+    assert goal().startswith("Goals:") and lab.shown.goal is None
 
 
 def test_a_closed_lab_leaves_nothing(make_bowl: Bowls) -> None:

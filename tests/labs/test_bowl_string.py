@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from interactive_training import Recipe, Run
 from interactive_training.engine.slices import slice_through
+from interactive_training.exercises import Question
 from interactive_training.labs import BowlLab, TrainingLab
 from interactive_training.labs.bowlstring import BowlState
 from interactive_training.labs.statestring import StateStringError, packed, unpacked
@@ -52,10 +53,14 @@ def by_hand(make_bowl: Bowls) -> BowlLab:
 
 def at_a_goal(make_bowl: Bowls) -> BowlLab:
     lab = make_bowl()
-    for _ in range(3):
-        hear(lab, "goal")
+    hear(lab, "goal", value="plain")
     hear(lab, "impossible")
     return lab
+
+
+def asking(make_bowl: Bowls) -> BowlLab:
+    stages = ("forward", "backward", "step")
+    return make_bowl(ask=Question("Then it will", ["swing", "rest"], {"stages": stages}))
 
 
 def with_a_cloud(make_bowl: Bowls) -> BowlLab:
@@ -64,7 +69,7 @@ def with_a_cloud(make_bowl: Bowls) -> BowlLab:
     return lab
 
 
-@pytest.mark.parametrize("state", [race_of_three, by_hand, at_a_goal, with_a_cloud])
+@pytest.mark.parametrize("state", [race_of_three, by_hand, at_a_goal, asking, with_a_cloud])
 def test_a_string_brings_a_lab_back(make_bowl: Bowls, state: Callable[[Bowls], BowlLab]) -> None:
     lab = state(make_bowl)
     text = lab.to_string()
@@ -74,7 +79,7 @@ def test_a_string_brings_a_lab_back(make_bowl: Bowls, state: Callable[[Bowls], B
         assert again.race == lab.race
         for one, other in zip(lab.paths, again.paths, strict=True):
             assert one.points.tolist() == other.points.tolist()
-        for part in ("head", "controls", "words"):
+        for part in ("head", "controls", "words", "goals", "asked"):
             mine, theirs = ({**getattr(one, part).state} for one in (lab, again))
             mine.pop("sent"), theirs.pop("sent")
             assert mine == theirs
@@ -152,6 +157,10 @@ def test_the_strings_of_two_labs_are_told_apart(make_bowl: Bowls) -> None:
         ({"hand": [[0.0, 0.0]] * 300}, "hand .* not readable"),
         ({"hide": ["everything"]}, "cannot be hidden"),
         ({"hide": [1]}, "hide .* not readable"),
+        ({"ask": {"text": "x"}}, "another kind"),
+        ({"ask": {"text": "", "answers": ["a", "b"], "change": {}}}, "no words"),
+        ({"ask": {"text": "x", "answers": [], "change": {}}}, "asks with answers"),
+        ({"ask": {"text": "x", "answers": ["a", "b"], "change": {"lr": -1}}}, "lr is -1"),
         ({"version": 9}, "another kind"),
     ],
 )

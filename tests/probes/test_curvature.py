@@ -102,7 +102,9 @@ def test_marks_are_where_the_run_turns() -> None:
 
 
 def test_goals_are_reached_by_some_and_not_by_the_start() -> None:
-    swing, long_bowl, plain = GOALS
+    swing, long_bowl, plain, adam = GOALS
+    for goal in GOALS:
+        assert not goal.check(read(goal.race()))
     first = Race.on(Ground.named("bowl"))
     assert not swing.check(read(first))
     assert swing.check(read(first.changed(0, lr=0.23)))
@@ -114,3 +116,11 @@ def test_goals_are_reached_by_some_and_not_by_the_start() -> None:
     for rate in np.linspace(1e-4, 0.01, 40):  # none will do
         assert not plain.check(read(fast.changed(0, lr=float(rate), momentum=None)))
     assert plain.why and not long_bowl.why
+    tame = adam.race()
+    for rate in (0.1, 0.3, 1.0, 3.0, 5.0, 10.0):  # momentum .9 forgives each of them
+        assert not adam.check(read(tame.changed(0, lr=rate)))
+    assert not adam.check(read(tame.changed(0, lr=0.001)))  # slow is not broken
+    assert adam.check(read(tame.changed(0, lr=5.0, betas=(0.0, 0.999))))
+    assert adam.check(read(tame.changed(0, lr=10.0, betas=(0.99, 0.999))))
+    assert not adam.check(read(tame.changed(0, optimizer="SGD", lr=0.25, betas=None)))
+    assert all(len(words) <= 81 for goal in GOALS for words in (goal.words, goal.moral, goal.why))

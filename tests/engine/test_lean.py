@@ -1,4 +1,4 @@
-"""The judge's torch has no compiler until a solution asks for it, and the steps are the same."""
+"""Torch has no compiler until somebody asks for it, and the steps are the same."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SCRIPT = f"""
 import sys
 import torch
 if {{lean}}:
-    from interactive_training.exercises.lean import without_compiler
+    from interactive_training.engine.lean import without_compiler
     without_compiler()
 torch.manual_seed(0)
 w = torch.randn(5, requires_grad=True)
@@ -36,3 +36,25 @@ def test_the_compiler_comes_only_when_asked_for() -> None:
     assert (lean[0], lean[3]) == ("False", "True")
     assert (usual[0], usual[3]) == ("True", "True")
     assert lean[1:3] == usual[1:3]
+
+
+ASKED = f"""
+import sys
+import torch
+from interactive_training.labs import BowlLab, TrainingLab
+from interactive_training.engine.lean import CACHE
+TrainingLab("digits").advance(3)
+BowlLab()._repr_mimebundle_()
+add = torch.optim.Optimizer.add_param_group.__wrapped__
+print({LOADED}, hasattr(add, CACHE))
+alone = torch._dynamo.disable(torch.sin)
+print({LOADED}, hasattr(add, CACHE), alone(torch.zeros(1)).item())
+torch.optim.SGD([torch.zeros(1)])
+print(getattr(add, CACHE) is add)
+"""
+
+
+def test_a_lab_does_without_and_who_asks_gets_the_real_one() -> None:
+    done = subprocess.run([sys.executable, "-c", ASKED], capture_output=True, text=True, check=True)
+    # What torch kept of the stand-in is forgotten, so that a compiled step meets no leftovers.
+    assert done.stdout.split("\n")[:3] == ["False True", "True False 0.0", "False"]
