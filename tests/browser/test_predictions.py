@@ -282,6 +282,7 @@ def test_drawn_with_keys_and_touch(lab: OpenNotebook, server: Server) -> None:
         ("01", ["moves nothing", "stay where it is", "fall as usual"]),
         ("02", ["higher than at the start", "swing for ever"]),
         ("03", ["only if it was cleared to 0"]),
+        ("06", ["SGD's, with and without momentum", "just as far"]),
     ],
 )
 def test_the_predictions_of_a_notebook(lab: OpenNotebook, number: str, truths: list[str]) -> None:
@@ -289,7 +290,7 @@ def test_the_predictions_of_a_notebook(lab: OpenNotebook, number: str, truths: l
     notebook = lab(path=path)
     page = notebook.page
     notebook.run()  # all cells at once: every truth still waits for its answer
-    asking = page.locator(".it-alone:has([data-key=answer-0])")
+    asking = page.locator(":is(.it-alone, .it-views):has([data-key=answer-0])")
     answered: list[str] = []
     cells = "() => window.jupyterapp.shell.currentWidget.content.widgets.length"
     for cell in range(page.evaluate(cells)):
