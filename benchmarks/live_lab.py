@@ -286,7 +286,7 @@ def frame_costs() -> dict[str, Any]:
         lab.advance(100)
 
     def update(lab: Any) -> None:
-        lab.panels.show_curves(lab.session, lab._marks(), (), "")
+        lab.panels.show_curves(lab.session, lab._marks(), (), None)
         lab.panels.show_answers(lab.session)
         lab.panels.update()
 
