@@ -143,6 +143,7 @@ def test_an_own_model_that_goes_wrong(lab: OpenNotebook, line: str, words: str) 
     assert size < 200_000
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("seed", [0, 1])
 def test_clicks_at_an_absurd_speed(lab: OpenNotebook, seed: int) -> None:
     notebook = lab(LAB.format("'digits', until=50, ask='zero_grad'"))
