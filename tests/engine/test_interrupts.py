@@ -1,5 +1,6 @@
 """Wherever in a step an interrupt arrives, the run stands before the step or after it."""
 
+import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
+import torch
 
 import interactive_training.engine as engine
 from interactive_training import Recipe, Run, train
@@ -19,6 +21,14 @@ from .resumed import own
 from .runs import FP16, different, noisy, small, take
 
 ENGINE = str(Path(engine.__file__).parent)
+
+
+@pytest.fixture(autouse=True)
+def grad_mode_is_left_alone() -> Iterator[None]:
+    """End here what an interrupt left half-open: thrown away later, it would set another test's."""
+    yield
+    gc.collect()
+    torch.set_grad_enabled(True)
 
 
 @contextmanager
