@@ -353,9 +353,7 @@ class BowlLab:
             before = self.shown.before
             if gesture != name or now - at > SAME_GESTURE:
                 before = self.reading
-            if mine(race) == mine(
-                self.shown.race
-            ):  # another racer came or changed: nothing of yours
+            if mine(race) == mine(self.shown.race):  # it is another racer that came or changed
                 before = self.shown.before
             same = race.ground == self.shown.race.ground
             self._put(race=race, before=before if same else None, moving=moving)

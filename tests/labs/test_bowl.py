@@ -496,6 +496,18 @@ def test_slow_motion_is_that_of_the_selected_racer(make_bowl: Bowls) -> None:
     assert squares.get_paths()
 
 
+def test_the_limit_of_clipping_is_that_of_the_selected_racer(make_bowl: Bowls) -> None:
+    lab = make_bowl(recipe=Recipe(lr=0.02, clip="norm", clip_at=1.0))
+    lab.add(Recipe(lr=0.02, clip="value", clip_at=4.0))
+    hear(lab, "moment")
+    corners = []
+    for lane in (0, 1):
+        hear(lab, "select", value=lane)
+        (outline,) = lab.views.drawings.surface.limit.get_paths()
+        corners.append(len(outline.vertices) - 1)
+    assert corners == [48, 4]  # a circle, a square
+
+
 def test_goals(make_bowl: Bowls) -> None:
     lab = make_bowl()
 

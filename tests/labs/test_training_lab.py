@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
@@ -9,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from interactive_training import Recipe, Task, first_difference, source
+from interactive_training import Proof, Recipe, Run, Task, first_difference, source
 from interactive_training.engine.choices import OPTIMIZERS, SCHEDULES
-from interactive_training.labs import TrainingLab, cells
+from interactive_training.labs import TrainingLab, cells, proving
 from interactive_training.labs.statestring import LabState, StateStringError
 from tests.labs.conftest import Labs, hear, looked_at, widgets
 
@@ -456,6 +457,48 @@ def test_a_proof(make: Labs) -> None:
     proof = lab.prove()
     assert (proof.start, proof.equal, proof.total) == (5, 5, 5)
     assert proof.holds
+
+
+def test_one_proof_at_a_time(make: Labs, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask, answer, asked = threading.Event(), threading.Event(), []
+
+    def slowly(run: Run, losses: list[float], first: int) -> Proof:
+        asked.append(len(losses))
+        ask.set()
+        assert answer.wait(10)
+        return Proof(first, len(losses), len(losses))
+
+    monkeypatch.setattr(proving, "prove", slowly)
+    lab = make("digits")
+    lab.advance(3)
+    for _ in range(3):
+        hear(lab, "prove")
+        assert ask.wait(10)
+    assert lab.view.proving.running
+    answer.set()
+    until(lambda: not lab.view.proving.running)
+    assert asked == [3]
+    hear(lab, "prove")
+    until(lambda: asked == [3, 3] and not lab.view.proving.running)
+    for thread in threading.enumerate():
+        if thread.name == "interactive-training-proof":
+            thread.join(10)
+
+
+def test_names_stand_at_the_ends_of_their_lines(make: Labs) -> None:
+    lab = make("digits")
+    lab.advance(60)
+    lab.change(lr=0.4)
+    lab.advance(60)
+    pictures = lab.view.panels.pictures
+    for drawing in (pictures.loss, pictures.gradient):  # a linear axis, a log one
+        ax = drawing.ax
+        for name, line in (("you", drawing.you), ("ghost", drawing.ghost)):
+            label = drawing.labels.texts[name]
+            end = ax.transData.transform((0, line.get_ydata()[-1]))[1]
+            height = ax.transAxes.inverted().transform((0, end))[1]
+            # Names that come too close are pushed apart, by half a letter's height each.
+            assert label.get_text() and abs(label.get_position()[1] - height) < 0.08
 
 
 def test_a_string_brings_a_lab_back(make: Labs) -> None:
