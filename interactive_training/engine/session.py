@@ -31,6 +31,8 @@ from interactive_training.engine.timeline import Timeline
 PACES = {"line": 1.2, "step": 2.0, "10": 10.0, "60": 60.0, "full": None}  # a second
 UNDOS = 20
 FRAME = 1 / 30  # seconds between two calls of `show` while training
+# At full speed every show costs steps: it may take this share of the time, within these limits.
+SHARE, FULL_FRAME, SLOW_FRAME = 0.05, 1 / 20, 1 / 10
 IDLE = 0.5  # seconds between two looks at the queue, in case a wake-up was missed
 SAME_DRAG = 1.0  # seconds in which changes of one field count as one
 
@@ -110,6 +112,7 @@ class Session:
         self._wake = threading.Event()
         self._ending = False
         self._due = self._shown_at = -math.inf  # when the next step is to be, and the last show was
+        self._showing = 0.0  # how long the last show took
 
     # Commands, from any thread ------------------------------------------------------------------
 
@@ -210,7 +213,7 @@ class Session:
                 continue
             with self.lock:
                 self._go_on()
-            if self._clock() - self._shown_at >= FRAME or not self.playing:
+            if self._clock() - self._shown_at >= self._frame or not self.playing:
                 self._tell()
         with self.lock:
             self._end_walk()
@@ -223,7 +226,7 @@ class Session:
             if self.playing:
                 self._one_line() if self.pace == "line" else self._one_step()
             return
-        frame = self._shown_at + FRAME
+        frame = self._shown_at + self._frame
         while self.playing and self._queue.empty() and not self._ending:
             self._one_step()
             if self.lock.wanted or self._clock() >= frame:
@@ -252,12 +255,20 @@ class Session:
         else:
             self.log.append(Command(index, verb, value, at))
 
+    @property
+    def _frame(self) -> float:
+        """Seconds from one show to the next."""
+        if PACES[self.pace] is not None:
+            return FRAME
+        return min(max(self._showing / SHARE, FULL_FRAME), SLOW_FRAME)
+
     def _tell(self) -> None:
         self._shown_at = self._clock()
         try:
             self._show()
         except Exception as error:  # a picture that cannot be drawn must not end the worker
             self._failed(error)
+        self._showing = self._clock() - self._shown_at
 
     def _failed(self, error: Exception) -> None:
         self.error = error

@@ -30,21 +30,22 @@ function render({ model, el }) {
 
 export default { render };
 
-/* Messages of one control that come faster than the screen is painted replace one another, and the
-   last one always goes out; different controls never wait for each other. */
+/* A message goes out at once; what comes after it before the screen is painted waits, and messages
+   of one control replace one another there. The last one always goes out; different controls never
+   wait for each other. */
 function latestOnly(send) {
   const waiting = new Map();
-  let asked = false;
+  let resting = false;
+  const flush = () => {
+    resting = waiting.size > 0;
+    if (resting) requestAnimationFrame(flush);
+    for (const one of waiting.values()) send(one);
+    waiting.clear();
+  };
   return (message) => {
     const key = message.verb + ":" + (message.name ?? "");
     if (waiting.has(key)) waiting.delete(key);
     waiting.set(message.name === undefined ? Symbol(key) : key, message);
-    if (asked) return;
-    asked = true;
-    requestAnimationFrame(() => {
-      asked = false;
-      for (const one of waiting.values()) send(one);
-      waiting.clear();
-    });
+    if (!resting) flush();
   };
 }
