@@ -90,7 +90,7 @@ class IpymplFigure(Canvas):
 class IpymplGroup:
     """What ipympl has instead of a Group: each figure for itself."""
 
-    def update(self, figures: Iterable[IpymplFigure]) -> None:
+    def update(self, figures: Iterable[IpymplFigure], *, urgent: bool = False) -> None:
         """Show these figures as they are now."""
         for canvas in figures:
             canvas.update()

@@ -4,6 +4,10 @@ Where small messages follow each other, TCP holds each one back until the page h
 one before (Nagle's algorithm), and the page waits up to 40 ms before it confirms. A lab's frames
 come every 33 ms, so most of them wait. With TCP_NODELAY nothing is held back.
 
+Every answer of the page to a frame makes the kernel busy for a moment, and for each such moment
+JupyterLab loads two icons of its tab anew, through the same server. Kept by the browser they cost
+next to nothing.
+
 A package of its own, because a server that imports interactive_training would import torch.
 """
 
@@ -16,11 +20,13 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 
 def _load_jupyter_server_extension(app: Any) -> None:
-    """Let the connections that the server makes from now on send everything at once."""
+    """Let connections made from now on send everything at once, and browsers keep the icons."""
     settings = app.web_app.settings
     settings["kernel_websocket_connection_class"] = prompt(
         settings["kernel_websocket_connection_class"]
     )
+    kept = settings.get("static_immutable_cache", [])
+    settings["static_immutable_cache"] = [*kept, f"{app.base_url}static/favicons/"]
 
 
 def prompt(usual: type[Any]) -> type[Any]:

@@ -30,6 +30,8 @@ class Usual:
 class App:
     """What the extension knows of a server."""
 
+    base_url = "/hub/"
+
     def __init__(self):
         self.web_app = Application()
         self.web_app.settings["kernel_websocket_connection_class"] = Usual
@@ -60,6 +62,13 @@ def test_nothing_is_held_back_on_a_connection(loaded):
         return message
 
     assert asyncio.run(said()) == f"connected {loaded}"
+
+
+def test_the_icons_of_the_tab_are_kept_by_the_browser():
+    app = App()
+    app.web_app.settings["static_immutable_cache"] = ["/hub/lab/"]
+    extension._load_jupyter_server_extension(app)
+    assert app.web_app.settings["static_immutable_cache"] == ["/hub/lab/", "/hub/static/favicons/"]
 
 
 def test_the_installation_enables_it():

@@ -289,9 +289,9 @@ class Panels:
             self.pictures.answers.show(session.run, self.shadow)
         self._drawn.append(self.seen)
 
-    def update(self) -> None:
-        """Send what was drawn, in one message."""
-        self.group.update(self._drawn)
+    def update(self, *, urgent: bool = False) -> None:
+        """Send what was drawn, in one message; an urgent one shows what the learner changed."""
+        self.group.update(self._drawn, urgent=urgent)
         self._drawn = []
 
     def close(self) -> None:

@@ -81,6 +81,7 @@ class TrainingView:
         self._watched = self._closed = False
         self._code_of: tuple[Recipe, float] | None = None
         self._refusal = ""
+        self._recipe = session.run.recipe
         self._setup_of: tuple[Task, int] | None = None
         self._setup: dict[str, Any] = {}
         self._drawing = threading.RLock()
@@ -182,7 +183,8 @@ class TrainingView:
         if everything or now >= self.due["answers"]:
             self.due["answers"] = now + ANSWERS_EVERY
             self.panels.show_answers(session)
-        self.panels.update()
+        self.panels.update(urgent=session.run.recipe != self._recipe)
+        self._recipe = session.run.recipe
         top = everything or now >= self.due["top"]
         if top:
             self.due["top"] = now + TOP_EVERY

@@ -30,12 +30,12 @@ class Flow:
         self.painted = 0
         self.round_trip = 0.0
 
-    def may_send(self) -> bool:
-        """Say whether a frame may be sent now."""
+    def may_send(self, urgent: bool = False) -> bool:
+        """Say whether a frame may be sent now; an urgent one passes those that wait for answers."""
         now = self._clock()
         if now < self._turn - INTERVAL or self.waited() > SILENT_AFTER:
             return False
-        window = 3 if self.round_trip > SLOW_ROUND_TRIP else 2
+        window = (3 if self.round_trip > SLOW_ROUND_TRIP else 2) + urgent
         lost_before = now - max(LOST_AFTER, 4 * self.round_trip)
         return sum(sent > lost_before for sent in self._on_the_way.values()) < window
 

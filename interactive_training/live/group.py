@@ -45,17 +45,20 @@ class Group(ipywidgets.Widget):
             self._figures.append(live)
             return len(self._figures) - 1
 
-    def update(self, figures: Iterable[LiveFigure]) -> None:
-        """Show these figures as they are now, as soon as the page can take it."""
+    def update(self, figures: Iterable[LiveFigure], *, urgent: bool = False) -> None:
+        """Show these figures as they are now, as soon as the page can take it.
+
+        Parameters: `urgent` is for what a learner has changed, which one frame more may carry.
+        """
         with self.lock:
             for live in figures:
                 live.due = True
-            self.offer()
+            self.offer(urgent)
 
-    def offer(self) -> None:
+    def offer(self, urgent: bool = False) -> None:
         """Send what is due if the page can take it."""
         with self.lock:
-            if self._due() and self.flow.may_send():
+            if self._due() and self.flow.may_send(urgent):
                 self.send_frames()
 
     def send_frames(self) -> None:
