@@ -93,7 +93,8 @@ class View {
     this.width = 0;
     this.ground = { layout: 0, bitmap: null };
     this.loading = 0;
-    this.painting = 0;
+    this.painting = 0; // the refresh of the screen that the last paint waits for
+    this.waiting = false; // another one, for it
     this.reported = "";
     this.timers = {};
     this.drag = new Drag(this);
@@ -226,9 +227,18 @@ class View {
     }, SPEECH_REST);
   }
 
+  // Paint at once, so that the next refresh of the screen shows it; what comes before that waits.
   requestPaint() {
-    cancelAnimationFrame(this.painting);
-    this.painting = requestAnimationFrame(() => this.paint());
+    if (this.painting) {
+      this.waiting = true;
+      return;
+    }
+    this.paint();
+    this.painting = requestAnimationFrame(() => {
+      this.painting = 0;
+      if (this.waiting) this.requestPaint();
+      this.waiting = false;
+    });
   }
 
   paint() {
