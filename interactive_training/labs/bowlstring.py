@@ -17,8 +17,10 @@ from interactive_training.labs.statestring import (
     check_shape,
     different,
     packed,
+    question_of,
     recipe_of,
     unpacked,
+    written,
 )
 
 SHAPE: Mapping[str, type] = {
@@ -39,7 +41,6 @@ SHAPE: Mapping[str, type] = {
     "ask": dict,
     "hide": list,
 }
-ASK: Mapping[str, type] = {"text": str, "answers": list, "change": dict}
 RACER: Mapping[str, type] = {"recipe": dict, "scale": float}
 NO_MOMENT = -1
 MOVES = 200  # by hand; more would not fit into a string
@@ -91,7 +92,7 @@ class BowlState:
             "hand": [list(point) for point in moves],
             "blind": shown.blind,
             "question": self.question,
-            "ask": {} if self.ask is None else {name: getattr(self.ask, name) for name in ASK},
+            "ask": {} if self.ask is None else written(self.ask),
             "hide": list(self.hide),
         }
         return packed(values)
@@ -103,7 +104,8 @@ class BowlState:
         check_shape(found, SHAPE)
         try:
             hide = names_of(found["hide"])
-            return cls(shown_of(found), found["question"], hide, question_of(found["ask"]))
+            ask = question_of(found["ask"]) if found["ask"] else None
+            return cls(shown_of(found), found["question"], hide, ask)
         except (PredictionError, RecipeError, TaskError) as error:
             raise StateStringError(f"the state string cannot be used: {error}") from None
 
@@ -166,15 +168,6 @@ def point_of(value: Any) -> Point:
         return float(value[0]), float(value[1])
     except OverflowError:
         raise unreadable("a point") from None
-
-
-def question_of(found: dict[str, Any]) -> Question | None:
-    """The question that waits for its answer, or None."""
-    if not found:
-        return None
-    check_shape(found, ASK)
-    recipe_of(found["change"])
-    return Question(found["text"], found["answers"], found["change"])
 
 
 def names_of(values: list[Any]) -> tuple[str, ...]:

@@ -12,10 +12,18 @@ from interactive_training.engine.recipe import FIELDS, Recipe
 from interactive_training.engine.run import Run
 from interactive_training.engine.session import Session
 from interactive_training.engine.task import Task
+from interactive_training.exercises.predictions import Question
 
 PREFIX = "it1."
 LONGEST = 20_000  # characters of a string, and bytes of what it may unfold to
-SHOWN: Mapping[str, type] = {"pace": str, "until": int, "question": str, "hide": list, "ask": str}
+SHOWN: Mapping[str, type | tuple[type, ...]] = {
+    "pace": str,
+    "until": int,
+    "question": str,
+    "hide": list,
+    "ask": (str, dict),  # the name of a line, or a question
+}
+ASK: Mapping[str, type] = {"text": str, "answers": list, "change": dict}
 STEPS = 100_000
 CHANGES = 1_000
 
@@ -82,6 +90,21 @@ def recipe_of(values: Mapping[str, Any]) -> Recipe:
         raise StateStringError(f"the state string holds a bad recipe: {error}") from None
 
 
+def written(question: Question) -> dict[str, Any]:
+    """A question as plain values."""
+    return {name: getattr(question, name) for name in ASK}
+
+
+def question_of(found: Any) -> Question:
+    """The question that `written` wrote.
+
+    Raises StateStringError or PredictionError for anything else.
+    """
+    check_shape(found, ASK)
+    recipe_of(found["change"])
+    return Question(found["text"], found["answers"], found["change"])
+
+
 @dataclass(frozen=True)
 class LabState:
     """What a lab is made again from: the run from its start, with its changes at their steps.
@@ -128,15 +151,16 @@ class LabState:
 
         Raises TypeError or ValueError for values of which no lab can be made.
         """
-        shown = {**usual, **self.shown}
+        shown = {"ask": None, "hide": (), **usual, **self.shown}
+        ask = shown["ask"]
         return {
             "task": Task.named(self.task, **self.options),
             "recipe": Recipe(**self.recipe),
             "seed": self.seed,
             "until": shown["until"],
             "question": shown["question"],
-            "ask": shown.get("ask"),
-            "hide": shown.get("hide", ()),
+            "ask": question_of(ask) if isinstance(ask, dict) else ask,
+            "hide": shown["hide"],
         }
 
     def replay(self, session: Session) -> None:

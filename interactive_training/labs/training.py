@@ -23,7 +23,7 @@ from interactive_training.labs.codemenu import Order
 from interactive_training.labs.panels import static
 from interactive_training.labs.prompt import Prompt
 from interactive_training.labs.proving import Proving
-from interactive_training.labs.statestring import LabState, StateStringError
+from interactive_training.labs.statestring import LabState, StateStringError, written
 from interactive_training.labs.trainingactions import TrainingActions, first_recipe
 from interactive_training.labs.trainingview import Shown, TrainingView
 
@@ -134,8 +134,8 @@ class TrainingLab:
             "question": self.shown.question,
             "hide": list(self.shown.hide),
         }
-        if asking is not None and asking.stage and asking.open:
-            told["ask"] = asking.stage
+        if asking is not None and asking.open:
+            told["ask"] = asking.stage or written(asking.question)
         return LabState.of(self.run, told).to_string()
 
     @classmethod

@@ -29,7 +29,7 @@ PACE_NAMES = (
     ("full", "full speed"),
 )
 PINS = 2
-WORDS_EVERY, ANSWERS_EVERY, TOP_EVERY = 0.4, 0.2, 0.1  # seconds
+EVERY = {"words": 0.4, "answers": 0.2, "top": 0.1}  # seconds while training
 
 
 @dataclass
@@ -77,7 +77,7 @@ class TrainingView:
     def __init__(self, session: Session, shown: Shown, proving: Proving) -> None:
         self.session, self.shown, self.proving = session, shown, proving
         self.verdict = Verdict()
-        self.due = {"words": 0.0, "answers": 0.0, "top": 0.0}
+        self.due = dict.fromkeys(EVERY, 0.0)
         self._watched = self._closed = False
         self._code_of: tuple[Recipe, float] | None = None
         self._refusal = ""
@@ -100,15 +100,11 @@ class TrainingView:
         with self._drawing, quiet(self.session.unheard):
             if self._closed:
                 return
-            try:
-                self._pause_unwatched()
-                if not self.panels.fit(self.session.run):
-                    self.renew()
-                    return
+            self._pause_unwatched()
+            if self.panels.fit(self.session.run):
                 self._draw(everything)
-            except Exception as error:  # a picture must never stop the training
-                self.session.error = self.session.error or error
-                self._show_words()
+            else:
+                self.renew()
 
     def renew(self) -> None:
         """Make the pictures anew, for another task, another precision or another size."""
@@ -172,33 +168,41 @@ class TrainingView:
             self.session.put("pause")
 
     def _draw(self, everything: bool) -> None:
-        session, shown, now = self.session, self.shown, time.monotonic()
+        session, now = self.session, time.monotonic()
         # Every refusal is a text of its own, and once it puts the page's controls back.
         refused = session.refusal is not self._refusal
         self._refusal = session.refusal
         everything = everything or refused or not session.playing
-        # A room tells two lines apart, not four: yours and the unchanged run's.
-        pins = [] if shown.large else shown.pins
-        self.panels.show_curves(session, self.marks(), pins, self.guess())
-        if everything or now >= self.due["answers"]:
-            self.due["answers"] = now + ANSWERS_EVERY
-            self.panels.show_answers(session)
-        self.panels.update(urgent=session.run.recipe != self._recipe)
-        self._recipe = session.run.recipe
-        top = everything or now >= self.due["top"]
-        if top:
-            self.due["top"] = now + TOP_EVERY
+        due = {what for what, at in self.due.items() if everything or now >= at}
+        self.due.update({what: now + EVERY[what] for what in due})
+        try:
+            self._draw_pictures(answers="answers" in due)
+            if "words" in due:
+                self.verdict = judge(session, self.panels)
+        except Exception as error:  # it must neither stop the training nor hide how that stands
+            session.error = session.error or error
+            self.verdict = judge(session, self.panels)  # speaks of the error alone
+            due.add("words")
+        if "top" in due:
             self._show_top(again=refused)
-        if everything or now >= self.due["words"]:
-            self.due["words"] = now + WORDS_EVERY
-            self.verdict = judge(session, self.panels)
+        if "words" in due:
             self._show_words()
-        if top:  # after the verdict, which says what came true
+        if "top" in due:  # after the verdict, which says what came true
             self.asked.show(self._question(), again=refused)
         code = (session.run.recipe, self._scale())
         if everything or code != self._code_of or session.pace == "line":
             self._code_of = code
             self._show_code(again=refused)
+
+    def _draw_pictures(self, answers: bool) -> None:
+        session, shown = self.session, self.shown
+        # A room tells two lines apart, not four: yours and the unchanged run's.
+        pins = [] if shown.large else shown.pins
+        self.panels.show_curves(session, self.marks(), pins, self.guess())
+        if answers:
+            self.panels.show_answers(session)
+        self.panels.update(urgent=session.run.recipe != self._recipe)
+        self._recipe = session.run.recipe
 
     def _show_top(self, again: bool) -> None:
         session, shown = self.session, self.shown

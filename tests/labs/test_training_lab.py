@@ -12,6 +12,7 @@ from torch import nn
 
 from interactive_training import Proof, Recipe, Run, Task, first_difference, source
 from interactive_training.engine.choices import OPTIMIZERS, SCHEDULES
+from interactive_training.exercises import Question
 from interactive_training.labs import TrainingLab, cells, proving
 from interactive_training.labs.statestring import LabState, StateStringError
 from tests.labs.conftest import Labs, hear, looked_at, widgets
@@ -403,6 +404,42 @@ def test_an_own_model_that_prints_a_lot(make: Labs, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out == ""
 
 
+def test_a_picture_that_cannot_be_drawn_hides_nothing_else(
+    make: Labs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = make("digits", until=30)
+
+    def fail(*_: object) -> None:
+        raise ValueError("no such colour")
+
+    monkeypatch.setattr(lab.view.panels, "show_curves", fail)
+    hear(lab, "pace", value="full")
+    looked_at(lab)
+    until(lambda: lab.run.index == 30 and not lab.session.playing)
+    until(lambda: lab.view.top.state["index"] == 30 and not lab.view.top.state["playing"])
+    assert lab.view.words.state["failed"]
+    hear(lab, "set", name="lr", value="0.25")
+    until(lambda: lab.view.code.state["rate"]["value"] == 0.25)
+
+
+def test_a_change_passes_the_frames_on_their_way(make: Labs) -> None:
+    lab, now = make("digits"), [0.0]
+    flow = lab.view.panels.group.flow
+    flow._clock = lambda: now[0]
+    looked_at(lab)
+    lab.session.stop()
+
+    def sent(step: float, act: Any) -> int:
+        before, now[0] = flow.number, now[0] + step
+        act()
+        return flow.number - before
+
+    flow.start_over()
+    assert [sent(0.1, lambda: lab.advance(1)) for _ in range(4)] == [1, 1, 0, 0]
+    assert sent(0.1, lambda: lab.change(lr=0.01)) == 1
+    assert sent(0.1, lambda: lab.advance(1)) == 0
+
+
 def test_an_explosion_is_named_and_can_be_fixed(make: Labs) -> None:
     lab = make("regression", Recipe(lr=0.1), until=400)
     lab.advance(20)
@@ -521,6 +558,31 @@ def test_a_string_brings_a_lab_back(make: Labs) -> None:
 
 
 @pytest.mark.parametrize(
+    "ask",
+    [
+        "zero_grad",
+        Question("Four times the rate:", ["faster", "slower"], {"lr": 0.2}),
+        Question("Draw it.", change={"stages": ("forward", "backward", "step")}),
+    ],
+)
+def test_a_string_brings_an_open_question_back(make: Labs, ask: Question | str) -> None:
+    lab = make("digits", ask=ask, until=3)
+    lab.advance(3)
+    again = TrainingLab.from_string(lab.to_string())
+    try:
+        assert again.view.asked.state == lab.view.asked.state
+        for one in (lab, again):
+            asked = one.view.asked.state
+            drawn = {"verb": "draw", "value": [[3, 1], [6, 2]]}
+            hear(one, **(drawn if asked["draw"] else {"verb": "answer", "value": 0}))
+            until(lambda one=one: one.run.index == 6)
+        assert first_difference(lab.run, again.run) is None
+        assert "ask" not in LabState.from_string(lab.to_string()).shown
+    finally:
+        again.close()
+
+
+@pytest.mark.parametrize(
     "spoil",
     [
         lambda text: text[: len(text) // 2],
@@ -561,6 +623,10 @@ def test_a_spoilt_string_makes_nothing(make: Labs, spoil: Any) -> None:
         {"shown": {"hide": 5}},
         {"shown": {"ask": ["zero_grad"]}},
         {"shown": {"ask": "<b>zero_grad</b>"}},
+        {"shown": {"ask": {"text": "x"}}},
+        {"shown": {"ask": {"text": "", "answers": [], "change": {}}}},
+        {"shown": {"ask": {"text": "x", "answers": ["a", "b"], "change": {"lr": -1}}}},
+        {"shown": {"ask": {"text": "x", "answers": ["a", "b"], "change": {"os": 1}}}},
         {"shown": {"pace": "<b>fast</b>"}},
         {"options": {"<b>": 1}},
     ],
