@@ -287,7 +287,7 @@ def frame_costs() -> dict[str, Any]:
         lab.advance(100)
 
     def update(lab: Any) -> None:
-        lab.view.panels.show_curves(lab.session, lab.view.marks(), (), None)
+        lab.view.panels.show_curves(lab.session, lab.view.marks(), (), None, lab.view.span())
         lab.view.panels.show_answers(lab.session)
         lab.view.panels.update()
 

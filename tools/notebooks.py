@@ -6,8 +6,8 @@
 
 A cell tagged nbval-check-output keeps its outputs and execution count, since nbval compares them.
 A cell that shows a lab or a picture keeps that as one still picture. Every other cell keeps
-nothing, and no notebook keeps the state of widgets. Of a cell's metadata its tags stay, and
-`covers`: what the cell teaches of tools/coverage.tsv.
+nothing, and no notebook keeps the state of widgets. Of a cell's metadata its tags stay,
+`covers`: what the cell teaches of tools/coverage.tsv, and `jupyter`: whether its output is folded.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import nbformat
 
 COMPARED = "nbval-check-output"
 STILL = ("image/png", "text/plain")
-METADATA = ("covers", "tags")
+METADATA = ("covers", "jupyter", "tags")
 
 
 def normalized(notebook: Any) -> Any:

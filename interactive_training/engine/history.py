@@ -84,7 +84,7 @@ class History:
     Columns are `loss`, `per_sample`, `average` (of the last 20 `per_sample`), `lr`, `grad_norm`,
     `clipped_norm` (after clipping) and `amp_scale`. `recipes` lists (step, recipe) where the
     recipe changed, `metrics` (step, metrics) where a validation was made, `skipped` the steps
-    that float16 left out.
+    that float16 left out, `updated` the newest step that moved the weights, or -1.
 
     Notice: a history only grows; `until` and `fork` make new ones.
     """
@@ -95,6 +95,7 @@ class History:
         self.recipes: list[tuple[int, Recipe]] = []
         self.metrics: list[tuple[int, dict[str, float]]] = []
         self.skipped: list[int] = []
+        self.updated = -1
         self._earlier = tuple(earlier)  # what came before the first step, for its average
         self._recent = deque(self._earlier, maxlen=AVERAGED)
         self._envelopes = {name: Envelope() for name in COLUMNS}
@@ -123,6 +124,8 @@ class History:
             self.metrics.append((step.index, dict(step.metrics)))
         if step.skipped:
             self.skipped.append(step.index)
+        if step.updated:
+            self.updated = step.index
 
     def extend(self, steps: Iterable[Step]) -> None:
         """Add the records of the next steps."""
@@ -156,6 +159,7 @@ class History:
         found.recipes = [item for item in self.recipes if item[0] < index]
         found.metrics = [item for item in self.metrics if item[0] < index]
         found.skipped = [step for step in self.skipped if step < index]
+        found.updated = min(self.updated, index - 1)
         found._recent.extend(found.columns["per_sample"][-AVERAGED:])
         return found
 

@@ -345,12 +345,17 @@ class Session:
         self.error = None
 
     def _before_change(self, what: frozenset[str]) -> None:
-        """Remember the moment, and let the run go on unchanged as a ghost; a drag does so once."""
+        """Remember the moment, and let the run go on unchanged as a ghost; a drag does so once.
+
+        Of several changes before one step, the ghost is the run without any of them.
+        """
         drag, self._drag = self._drag, (what, self._asked_at)
         if drag is not None and drag[0] == what and self._asked_at - drag[1] < SAME_DRAG:
             return
         self._remember()
-        if self.run.index:
+        done = self.run.timeline.changes
+        again = self.ghost is not None and done and done[-1].index == self.run.index
+        if self.run.index and not again:
             self.ghost, self.ghost_history = self.run.fork(), self.history.fork()
 
     def _play(self, until: int | None) -> None:

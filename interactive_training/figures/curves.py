@@ -45,11 +45,12 @@ NOTHING = Curve(np.empty(0), np.empty(0))
 
 
 class Guess(NamedTuple):
-    """What the learner expected from step `at` on: in words, or drawn."""
+    """What the learner expected from step `at` on: in words, or drawn; and whether it came so."""
 
     at: float
     words: str = ""
     line: Curve = NOTHING
+    came: bool | None = None
 
 
 class LossCurve:
@@ -122,11 +123,13 @@ class LossCurve:
         draw(self.drawn, drawn)
         ends["guess"] = ("your guess", drawn.end)
         self.labels.show(ends)
-        self._write_guess(guess.words if guess is not None else "")
+        self._write_guess(guess or Guess(0))
 
-    def _write_guess(self, words: str) -> None:
+    def _write_guess(self, guess: Guess) -> None:
         """Write the guess at the right, beside the axes' label, or above it where both are long."""
-        said = f"your guess: {words}" if words else ""
+        said = f"your guess: {guess.words}" if guess.words else ""
+        if said and guess.came is not None:
+            said += ", right" if guess.came else ", not so"
         if said == self.guess.get_text():
             return
         self.guess.set_text(said)

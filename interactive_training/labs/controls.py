@@ -174,7 +174,7 @@ def _drawer(line: str, recipe: Recipe, task: Task, scale: float) -> tuple[list[C
             return [
                 known("keep_grad", float, recipe.keep_grad),
                 known("set_to_none", bool, recipe.set_to_none),
-            ], kept_words(recipe.keep_grad)
+            ], kept_words(recipe)
         case "forward":
             return [
                 of_choice("mode", recipe.mode, MODES),
@@ -242,8 +242,11 @@ def _drawer(line: str, recipe: Recipe, task: Task, scale: float) -> tuple[list[C
 OPTIONS = "optimizer_options."
 
 
-def kept_words(kept: float) -> str:
-    """What it means to keep this share of the old gradient."""
+def kept_words(recipe: Recipe) -> str:
+    """What becomes of the old gradient."""
+    kept = recipe.keep_grad
+    if "zero_grad" not in recipe.stages:
+        return "The line is out: all of it is kept."
     if kept == 0:
         return "The kept gradient adds to the new one."
     if kept == 1:

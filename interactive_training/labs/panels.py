@@ -263,11 +263,20 @@ class Panels:
         return self.loss, self.seen, self.gradient
 
     def show_curves(
-        self, session: Session, marks: Marks, pins: Sequence[History], guess: Guess | None
+        self,
+        session: Session,
+        marks: Marks,
+        pins: Sequence[History],
+        guess: Guess | None,
+        steps: int,
     ) -> None:
-        """Draw the two curves; while training, the gradient's less often. `update` sends them."""
+        """Draw the two curves; while training, the gradient's less often. `update` sends them.
+
+        `steps` is how many they should have room for.
+        """
         history = session.history
         with self.loss.lock:
+            self._make_room(steps)
             self.pictures.show_loss(session, marks, pins, guess)
             self.loss.grow(self.pictures.loss.ax, *reach(history, "average"))
         self._drawn.append(self.loss)
@@ -280,6 +289,12 @@ class Panels:
             column = "amp_scale" if self.pictures.half else "grad_norm"
             self.gradient.grow(self.pictures.gradient.ax, *reach(history, column))
         self._drawn.append(self.gradient)
+
+    def _make_room(self, steps: int) -> None:
+        """Take fresh limits after a rewind or a reset, which leaves a short curve in wide axes."""
+        for ax in (self.pictures.loss.ax, self.pictures.gradient.ax):
+            if ax.get_xlim()[1] > 2 * steps:
+                ax.set_xlim(0, steps)
 
     def show_answers(self, session: Session) -> None:
         """Ask the network and draw what it says; `update` sends it."""

@@ -45,11 +45,22 @@ class Prompt(Asking):
         if (recipes[-1] if recipes else run.timeline.first_recipe or run.recipe) != self.recipe:
             return None
         points = np.array(self.reply.drawn, dtype=float).reshape(-1, 2)
-        return Guess(self.at, self.reply.words, Curve(points[:, 0], points[:, 1]))
+        truth, over = self.reply.truth, run.index >= self.at + self.steps
+        came = truth == self.reply.choice if over and truth is not None else None
+        return Guess(self.at, self.reply.words, Curve(points[:, 0], points[:, 1]), came)
 
-    def shown(
-        self, session: Session, verdict: Verdict, ax: Axes, live: LiveFigure
-    ) -> dict[str, Any]:
+    def judge(self, session: Session, verdict: Verdict) -> None:
+        """Note which answer came true, where the run that it was about has stopped."""
+        run = session.run
+        over = not session.playing and run is self.run and run.index >= self.at + self.steps
+        if not over or not self.stage or self.open:
+            return
+        if self.guess(run) is not None or self.reply.skipped:
+            found = trainingwords.outcome(session, verdict)
+            if found is not None:
+                self.turned_out(found)
+
+    def shown(self, session: Session, ax: Axes, live: LiveFigure) -> dict[str, Any]:
         """What the page shows now: the question once the run waits, the bars once it is over."""
         run = session.run
         if session.playing or run is not self.run:
@@ -61,14 +72,7 @@ class Prompt(Asking):
             return self.state("ask", words, **self._place(session, ax, live))
         if self.guess(run) is None and not self.reply.skipped:
             return {**self.state(""), "problem": ""}
-        return self._after(session, verdict)
-
-    def _after(self, session: Session, verdict: Verdict) -> dict[str, Any]:
-        over = session.run.index >= self.at + self.steps
-        if over and self.stage:
-            found = trainingwords.outcome(session, verdict)
-            if found is not None:
-                self.turned_out(found)
+        over = run.index >= self.at + self.steps
         return self.state("bars" if over and self.reply.hands else "", quiet=True)
 
     def _place(self, session: Session, ax: Axes, live: LiveFigure) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from interactive_training.labs.trainingview import PINS, Shown, TrainingView
 
 RATES = {"digits": 0.05, "bowl": 0.15}  # learning rates that a task starts with
 NEAR = 0.02  # of the picture's width, from a click to a mark
+GO_ON = ("play", "step", "undo", "rewind", "reset", "fix")
 
 
 def first_recipe(task: Task) -> Recipe:
@@ -38,6 +39,8 @@ class TrainingActions:
         """Do what one message of the page asks for, on whatever thread it comes."""
         value: Any = message.get("value")
         shown = self.shown
+        # What explained a picture that goes on now would lie over it.
+        shown.open_why = shown.open_why and message["verb"] not in GO_ON
         match message["verb"]:
             case "play" | "pause" | "step" | "undo" | "rewind" | "pace" as verb:
                 self.begun = self.begun or verb in ("play", "step")
@@ -104,7 +107,6 @@ class TrainingActions:
         self._show()
 
     def _change(self, fields: dict[str, Any]) -> None:
-        self.proving.forget()
         self.session.put("change", fields)
 
     def _tick(self, at: int) -> None:
@@ -146,7 +148,6 @@ class TrainingActions:
         self.session.put("play", max(self.shown.until, 1))
 
     def _reset(self, run: Run | None = None) -> None:
-        self.proving.forget()
         self.session.put("reset", run)
 
     def _fix(self) -> None:

@@ -176,19 +176,20 @@ class TrainingView:
         due = {what for what, at in self.due.items() if everything or now >= at}
         self.due.update({what: now + EVERY[what] for what in due})
         try:
-            self._draw_pictures(answers="answers" in due)
             if "words" in due:
                 self.verdict = judge(session, self.panels)
+                if self.shown.asking is not None:
+                    self.shown.asking.judge(session, self.verdict)
+            self._draw_pictures(answers="answers" in due)
         except Exception as error:  # it must neither stop the training nor hide how that stands
             session.error = session.error or error
             self.verdict = judge(session, self.panels)  # speaks of the error alone
             due.add("words")
         if "top" in due:
             self._show_top(again=refused)
+            self.asked.show(self._question(), again=refused)
         if "words" in due:
             self._show_words()
-        if "top" in due:  # after the verdict, which says what came true
-            self.asked.show(self._question(), again=refused)
         code = (session.run.recipe, self._scale())
         if everything or code != self._code_of or session.pace == "line":
             self._code_of = code
@@ -198,7 +199,7 @@ class TrainingView:
         session, shown = self.session, self.shown
         # A room tells two lines apart, not four: yours and the unchanged run's.
         pins = [] if shown.large else shown.pins
-        self.panels.show_curves(session, self.marks(), pins, self.guess())
+        self.panels.show_curves(session, self.marks(), pins, self.guess(), self.span())
         if answers:
             self.panels.show_answers(session)
         self.panels.update(urgent=session.run.recipe != self._recipe)
@@ -237,7 +238,7 @@ class TrainingView:
         if self.shown.asking is None:
             return NOTHING
         ax = self.panels.pictures.loss.ax
-        return self.shown.asking.shown(self.session, self.verdict, ax, self.panels.loss)
+        return self.shown.asking.shown(self.session, ax, self.panels.loss)
 
     def _show_code(self, again: bool) -> None:
         run, shown, proving = self.session.run, self.shown, self.proving

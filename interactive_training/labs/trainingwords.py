@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from math import isfinite, nan
 from typing import Any
 
+import numpy as np
+
 from interactive_training.engine.history import History
 from interactive_training.engine.lines import step_lines
 from interactive_training.engine.prove import Proof
@@ -37,11 +39,12 @@ def judge(session: Session, panels: Panels) -> Verdict:
     run = session.run
     if session.error is not None:
         return Verdict(finding=patterns.of_error(session.error, run.recipe))
+    idle = patterns.of_lines(session.history, run.recipe)
     data = run.task.data
     if data is None or panels.shadow is None:
-        return Verdict()
+        return Verdict(finding=idle)
     if not run.task.classes or not len(data.validation_inputs):
-        return Verdict()
+        return Verdict(finding=idle)
     rows = data.validation_inputs, data.validation_targets
     unchanged = None
     if session.ghost is not None and panels.ghost_shadow is not None:
@@ -49,8 +52,10 @@ def judge(session: Session, panels: Panels) -> Verdict:
         unchanged = panels.ghost_shadow.accuracy(*rows)
     panels.shadow.follow(run)
     dead = panels.shadow.dead_units(rows[0])
-    finding = patterns.of_curve(session.history, run.recipe, run.task.outputs, dead)
-    return Verdict(panels.shadow.accuracy(*rows), unchanged, finding)
+    done = run.timeline.changes
+    since = run.index - (done[-1].index if done else 0)
+    found = patterns.of_curve(session.history, run.recipe, run.task.outputs, dead, since)
+    return Verdict(panels.shadow.accuracy(*rows), unchanged, idle or found)
 
 
 def sentence(session: Session, verdict: Verdict) -> str:
@@ -100,9 +105,10 @@ def row(
     buttons: list[dict[str, Any]] = []
     why: list[list[str]] = []
     if finding is not None:
-        buttons.append({"label": "Why?", "verb": "why", "value": None})
+        # They stand at the right: the first to come is the last in the row, and none moves.
         if finding.fields:
             buttons.append({"label": "Try the fix", "verb": "fix", "value": None})
+        buttons.append({"label": "Why?", "verb": "why", "value": None})
         if open_why:
             why = [
                 ["Pattern", finding.pattern],
@@ -111,9 +117,16 @@ def row(
             ]
     before = [step for step, _ in marked if step < session.run.index]
     if before and (finding is not None or session.ghost_history is not None):
-        step = before[-1]
+        step = before[-1] if finding is None else best_before(session.history, before)
         buttons.append({"label": f"Rewind to {step}", "verb": "rewind", "value": step})
     return {"text": text, "failed": failed, "buttons": buttons, "why": why}
+
+
+def best_before(history: History, steps: Sequence[int]) -> int:
+    """The last of these steps before the loss was at its lowest: what came later spoilt it."""
+    loss = history.reduced("average")
+    best = loss.x[np.nanargmin(loss.mean)] if np.isfinite(loss.mean).any() else -1
+    return max((step for step in steps if step <= best), default=steps[0])
 
 
 def question(run: Run, stage: str) -> Question:

@@ -11,7 +11,8 @@ from interactive_training.engine.recipe import Recipe
 
 NEAR_GUESSING = 0.97  # of ln C
 LEARNED = 0.9  # of ln C: below it a network has learned something
-STUCK_AFTER = 150  # steps
+STUCK_AFTER = 150  # steps since the last change
+IDLE_AFTER = 20  # steps without a move of the weights
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,38 @@ def of_error(error: Exception, recipe: Recipe) -> Finding:
     return Finding(type(error).__name__ + ".", str(error), "undo the last change.")
 
 
+def of_lines(history: History, recipe: Recipe) -> Finding | None:
+    """What is wrong with the lines of a run whose weights stand still, or None when they move."""
+    newest = history.first + len(history) - 1
+    idle = newest - history.updated
+    if idle < max(IDLE_AFTER, 2 * recipe.accumulate) or newest in history.skipped[-1:]:
+        return None
+    fields: dict[str, Any] = {"stages": Recipe().stages}
+    fix = "put every line back in its place."
+    if not recipe.grad:
+        diagnosis = "gradients are switched off, so there is nothing to move by."
+        fields, fix = {"grad": True}, "switch them on."
+    elif "step" not in recipe.stages:
+        diagnosis = "optimizer.step() is left out, and nothing else moves the weights."
+    elif "backward" not in recipe.stages:
+        diagnosis = "loss.backward() is left out, so there is no gradient to move by."
+    else:
+        diagnosis = "zero_grad() clears every gradient before optimizer.step() can use it."
+    pattern = f"no weight has moved in {idle} steps."
+    return Finding(pattern, diagnosis, fix, "No weight moves.", fields)
+
+
 def of_curve(
-    history: History, recipe: Recipe, classes: int, dead: Sequence[tuple[int, int]]
+    history: History,
+    recipe: Recipe,
+    classes: int,
+    dead: Sequence[tuple[int, int]],
+    since: int,
 ) -> Finding | None:
     """What is wrong with a run that trains without error, or None when nothing is.
 
-    `classes` is the number of classes, `dead` what `Shadow.dead_units` found.
+    `classes` is the number of classes, `dead` what `Shadow.dead_units` found, `since` the number
+    of steps since the last change.
     """
     if classes < 2 or len(history) < 20:
         return None
@@ -76,11 +103,11 @@ def of_curve(
             )
         else:
             diagnosis = "the steps became too large for what was learned to survive."
-        fix = "rewind to before the change; putting the line back does not revive dead units."
+        fix = "rewind to before the change."
         return Finding(pattern, diagnosis, fix, short)
-    if len(history) > STUCK_AFTER and now > NEAR_GUESSING * guessing:
+    if since > STUCK_AFTER and now > NEAR_GUESSING * guessing:
         return Finding(
-            f"after {len(history)} steps the loss is {now:.2f}; guessing costs {guessing:.2f}.",
+            f"after {since} steps the loss is {now:.2f}; guessing costs {guessing:.2f}.",
             f"the steps are too small to leave the start: lr is {recipe.lr:.3g}.",
             f"a learning rate five times larger, {recipe.lr * 5:.3g}.",
             "It still guesses.",

@@ -62,6 +62,19 @@ def test_every_lab_answers(lab: OpenNotebook, path: Path) -> None:
     assert notebook.errors == []
 
 
+def test_the_first_lab_is_in_view_as_a_whole(lab: OpenNotebook) -> None:
+    notebook = lab(path=NOTEBOOKS[0])
+    notebook.command("notebook:run-cell-and-select-next")  # the heading
+    notebook.command("notebook:run-cell-and-select-next")
+    notebook.wait("() => document.querySelector('.it-top')?.dataset.step === '200'")
+    room, bottom = notebook.page.evaluate(
+        """() => [".jp-WindowedPanel-outer", ".it-lab"].map(
+            (one) => document.querySelector(one).getBoundingClientRect().bottom)"""
+    )
+    assert bottom <= room
+    assert notebook.errors == []
+
+
 ACCUMULATE = """from interactive_training.exercises import check_accumulate
 
 

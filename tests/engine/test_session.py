@@ -448,6 +448,7 @@ def test_a_drag_ends(between: str, sessions: Sessions) -> None:
     clock = Clock()
     session = sessions(clock=clock)
     session.advance(4)
+    unchanged = session.run.fork()
     session.put("change", {"lr": 0.2})
     if between == "time":
         clock.now += 1.1 * SAME_DRAG
@@ -459,7 +460,9 @@ def test_a_drag_ends(between: str, sessions: Sessions) -> None:
         session.put("undo")
     expected = session.run.fork()
     session.put("change", {"lr": 0.3})
-    assert session.ghost is not None and same(session.ghost, expected)
+    # Of several changes before one step the ghost is the run without any of them.
+    ghost = expected if between == "advance" else unchanged
+    assert session.ghost is not None and same(session.ghost, ghost)
     session.put("undo")
     assert same(session.run, expected)
 

@@ -63,7 +63,9 @@ def test_the_guess_goes_with_the_way_that_it_was_about(make: Labs) -> None:
     hear(lab, "answer", value=0)
     over(lab, 8)
     assert lab.guess == "higher"
-    assert lab.view.panels.pictures.loss.guess.get_text() == "your guess: higher"
+    said = lab.view.panels.pictures.loss.guess.get_text
+    right = lab.shown.asking.reply.truth == 0
+    assert said() == f"your guess: higher, {'right' if right else 'not so'}"
     hear(lab, "rewind", value=6)
     until(lambda: lab.run.index == 6)
     assert lab.guess == "higher"  # still past the answer
@@ -224,12 +226,11 @@ def test_words_lie_where_no_line_passes(make: Labs, large: bool) -> None:
     looked_at(lab)
     hear(lab, "answer", value=2)
     over(lab, 400)
-    words = lab.guess
     loss = lab.view.panels.pictures.loss
     figure = lab.view.panels.loss.figure
     figure.canvas.draw()
     guess, label = loss.guess.get_window_extent(), loss.ax._left_title.get_window_extent()
-    assert loss.guess.get_text() == f"your guess: {words}"
+    assert loss.guess.get_text() == "your guess: at guessing, right"
     assert guess.y0 > loss.ax.bbox.y1 - 4  # above every line, but for the tails of letters
     assert guess.y1 <= figure.bbox.height
     assert guess.x0 > loss.ax.bbox.x0

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from interactive_training import Proof, Recipe, Run, Task, first_difference, source
+from interactive_training import Proof, Recipe, Run, Task, first_difference, source, train
 from interactive_training.engine.choices import OPTIMIZERS, SCHEDULES
 from interactive_training.exercises import Question
 from interactive_training.labs import TrainingLab, cells, proving
@@ -494,6 +494,64 @@ def test_a_proof(make: Labs) -> None:
     proof = lab.prove()
     assert (proof.start, proof.equal, proof.total) == (5, 5, 5)
     assert proof.holds
+
+
+def test_a_proof_speaks_of_where_the_run_stands(make: Labs) -> None:
+    lab = make("digits")
+    lab.advance(4)
+    hear(lab, "prove")
+    until(lambda: lab.view.code.state["proof"]["words"].startswith("4 of 4"), 60)
+    hear(lab, "select", value="step")
+    assert lab.view.code.state["proof"]["words"].startswith("4 of 4")
+    for act in (lambda: lab.change(lr=0.2), lambda: lab.advance(1)):
+        act()
+        assert lab.view.code.state["proof"]["words"] == ""
+    lab.rewind(4)
+    # Back where it was proved, without the change.
+    until(lambda: lab.view.code.state["proof"]["words"].startswith("4 of 4"))
+
+
+def test_several_changes_before_one_step_have_one_ghost(make: Labs) -> None:
+    lab = make("digits")
+    lab.advance(5)
+    alone = lab.run.fork()
+    lab.change(keep_grad=0.898)
+    time.sleep(0.01)
+    lab.change(lr=0.01)
+    lab.advance(3)
+    assert lab.session.ghost is not None
+    for _ in train(alone, 3):
+        pass
+    assert first_difference(lab.session.ghost, alone) is None
+    lab.change(lr=0.02)  # after a step the way until now is what is unchanged
+    assert lab.session.ghost.recipe.keep_grad == 0.898
+
+
+def test_a_rewind_goes_to_before_what_spoilt_the_run(make: Labs) -> None:
+    lab = make("digits")
+    lab.advance(200)
+    tick(lab, "zero_grad")
+    until(lambda: "zero_grad" not in lab.run.recipe.stages)
+    lab.advance(200)
+    tick(lab, "zero_grad")
+    lab.advance(50)
+    labels = [button["label"] for button in lab.view.words.state["buttons"]]
+    assert labels == ["Why?", "Rewind to 200"]
+    lab.rewind(200)
+    until(lambda: lab.run.index == 200)
+    assert lab.view.panels.pictures.loss.ax.get_xlim()[1] == 400  # not that of a longer run
+    hear(lab, "why")
+
+
+def test_why_is_folded_when_the_run_goes_on(make: Labs) -> None:
+    lab = make("digits", Recipe(lr=0.05, stages=("zero_grad", "forward", "backward")))
+    lab.advance(30)
+    assert lab.view.words.state["text"].endswith("No weight moves.")
+    hear(lab, "why")
+    assert "left out" in lab.view.words.state["why"][1][1]
+    hear(lab, "fix")
+    assert lab.run.recipe.stages == Recipe().stages
+    assert lab.view.words.state["why"] == []
 
 
 def test_one_proof_at_a_time(make: Labs, monkeypatch: pytest.MonkeyPatch) -> None:

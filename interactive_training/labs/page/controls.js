@@ -30,6 +30,12 @@ function nudged(state, event) {
   return valueAt(state, shareAt(state, state.value) + far / 100);
 }
 
+/* The value at a place that the mouse has reached: a mark that is near draws it on. */
+function caughtAt(state, share) {
+  const mark = (state.marks ?? []).find(({ at }) => Math.abs(shareAt(state, at) - share) < 0.025);
+  return mark ? mark.at : valueAt(state, share);
+}
+
 function slider(first, set) {
   let now = first;
   const steps = 1000;
@@ -38,7 +44,7 @@ function slider(first, set) {
   let held = false;
   const range = make("input", {
     type: "range", min: 0, max: steps, id, "data-key": `range-${first.name}`,
-    oninput: () => { set(valueAt(now, Number(range.value) / steps)); },
+    oninput: () => { set(caughtAt(now, Number(range.value) / steps)); },
     onpointerdown: () => { held = true; },
     onpointerup: () => { held = false; },
     onchange: () => { held = false; },
