@@ -113,7 +113,11 @@ def test_the_first_sixty_seconds(
     copied = page.evaluate("() => navigator.clipboard.readText()")
     assert "p.grad *= 0.9" in copied
     assert copied.startswith("# The recipe changed on the way")
-    page.get_by_role("button", name="presenter mode").click()
+    reset = page.get_by_role("button", name="Reset")
+    assert reset.get_attribute("title") == "Start again at step 0 with the same code"
+    presenter = page.get_by_role("button", name="presenter mode")
+    assert presenter.get_attribute("title") == "Full screen, for a class; Esc comes back"
+    presenter.click()
     notebook.wait(
         "() => document.fullscreenElement !== null"
         " && document.querySelector('.live-figure')?.clientHeight === 480"
