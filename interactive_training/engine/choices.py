@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from interactive_training.engine.errors import RecipeError, shown
+from interactive_training.engine.errors import RecipeError, Refused, shown
 
 Value = float | int | bool | str | tuple[float, ...] | None
 
@@ -39,42 +39,52 @@ class Field:
 
     def check(self, value: Any, where: str = "") -> Any:
         """Return `value` as this field keeps it, or raise RecipeError with the remedy."""
-        name = f"{where}{self.name}"
         if self.kind is bool:
             if not isinstance(value, bool):
-                raise RecipeError(f"{name} is {shown(value)}; write True or False.")
+                raise self._refusal(where, value, "write True or False")
             return value
         if self.kind is str:
             if not isinstance(value, str):
-                raise RecipeError(f"{name} is {shown(value)}; write a name in quotes.")
+                raise self._refusal(where, value, "write a name in quotes")
             return value
         if self.kind is tuple:
             if not isinstance(value, (tuple, list)) or len(value) != 2:
-                raise RecipeError(
-                    f"{name} is {shown(value)}; write two numbers, like (0.9, 0.999)."
-                )
-            return tuple(float(self._number(name, part)) for part in value)
-        return self._number(name, value)
+                raise self._refusal(where, value, "write two numbers, like (0.9, 0.999)")
+            return tuple(float(self._number(where, part)) for part in value)
+        return self._number(where, value)
 
-    def _number(self, name: str, value: Any) -> float | int:
+    def _refusal(self, where: str, value: Any, remedy: str) -> RecipeError:
+        rest = f"; {remedy}."
+        message = f"{where}{self.name} is {shown(value)}{rest}"
+        return RecipeError(message, Refused(self.name, value, rest))
+
+    def _number(self, where: str, value: Any) -> float | int:
         if isinstance(value, str):
-            raise RecipeError(
-                f"{name} is the text {shown(value)}; write a number {self.legal()}, without quotes."
-            )
+            rest = f"; write a number {self.legal()}, without quotes."
+            message = f"{where}{self.name} is the text {shown(value)}{rest}"
+            raise RecipeError(message, Refused(self.name, value, rest, self.example))
         is_number = isinstance(value, Real) and not isinstance(value, bool)
         if not is_number:
-            raise RecipeError(f"{name} is {shown(value)}; write a number {self.legal()}.")
+            raise self._refusal(where, value, f"write a number {self.legal()}")
         try:
             number = float(value)
         except OverflowError:
             number = inf
         if self.kind is int and isfinite(number) and not number.is_integer():
-            raise RecipeError(f"{name} is {shown(value)}; write a whole number {self.legal()}.")
+            raise self._refusal(where, value, f"write a whole number {self.legal()}")
         below = value <= self.low if self.open_low else value < self.low
         above = value >= self.high if self.open_high else value > self.high
         if not isfinite(number) or below or above:
-            raise RecipeError(f"{name} is {shown(value)}; choose a number {self.legal()}.")
+            raise self._refusal(where, value, f"choose a number {self.legal()}")
         return int(value) if self.kind is int else number
+
+    @property
+    def example(self) -> float:
+        """A number that this field takes: its default or, where that is None, the smallest one."""
+        first = self.default[0] if isinstance(self.default, tuple) else self.default
+        if isinstance(first, int | float):
+            return first
+        return self.low + 1 if self.open_low else self.low
 
     def legal(self) -> str:
         """The range in words, such as "above 0 and at most 1"."""
@@ -284,6 +294,7 @@ def named(what: str, name: Any, among: Any) -> str:
         return name
     lower = {choice.lower(): choice for choice in among}
     near = get_close_matches(name.lower(), lower, n=1) if isinstance(name, str) else []
+    rest = f"; choose one of {', '.join(map(repr, among))}."
     if near:
-        raise RecipeError(f"{what} is {shown(name)}; did you mean {lower[near[0]]!r}?")
-    raise RecipeError(f"{what} is {shown(name)}; choose one of {', '.join(map(repr, among))}.")
+        rest = f"; did you mean {lower[near[0]]!r}?"
+    raise RecipeError(f"{what} is {shown(name)}{rest}", Refused(what, name, rest))

@@ -1,11 +1,38 @@
 """What can go wrong, by name: each message is one sentence that ends in the remedy."""
 
+from dataclasses import dataclass
 
-class RecipeError(ValueError):
+
+@dataclass(frozen=True)
+class Refused:
+    """A value that a field cannot hold, in the parts of the sentence that says so.
+
+    `name` is the field's, `value` what it was given, `rest` what follows the two. `example` is a
+    number that the field takes where it was given a text instead of one, else None.
+    """
+
+    name: str
+    value: object
+    rest: str
+    example: float | None = None
+
+
+class UnusableError(ValueError):
+    """Something that was given cannot be used.
+
+    Attributes: `refused` has the parts of the message where it is about one field, else None.
+    """
+
+    def __init__(self, message: str, refused: Refused | None = None) -> None:
+        super().__init__(message)
+        self.refused = refused
+
+
+class RecipeError(UnusableError):
     """A recipe holds a value that cannot be used; the old recipe stays in force."""
 
 
-class TaskError(ValueError):
+class TaskError(UnusableError):
     """Model, data and loss of a task do not fit together; no run was made."""
 
 

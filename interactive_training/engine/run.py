@@ -17,6 +17,7 @@ from interactive_training.engine.errors import (
     BusyError,
     CheckpointError,
     RecipeError,
+    Refused,
     TaskError,
     said,
     shown,
@@ -153,10 +154,8 @@ class Run:
         size = recipe.batch_size or task.batch_size
         if task.data is not None:
             if size > task.rows:
-                raise RecipeError(
-                    f"batch_size is {size}, but there are {task.rows} rows; "
-                    f"choose at most {task.rows}."
-                )
+                rest = f", but there are {task.rows} rows; choose at most {task.rows}."
+                raise RecipeError(f"batch_size is {size}{rest}", Refused("batch_size", size, rest))
             row = LOSSES[loss]
             for name, value in dict(recipe.loss_options).items():
                 field = row.field(name)

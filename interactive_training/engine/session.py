@@ -71,12 +71,13 @@ class Session:
     to see: at most 30 times a second, and once after every command. `pace` is one of "line",
     "step", "10", "60" (steps a second) and "full".
 
-    `error` is the last exception that stopped the run, or None; `refusal` the sentence why the
-    last command was not carried out, or "". `ghost` is the run as it would have gone on without
-    the last change, trained along with the run, and `ghost_history` holds its steps from there
-    on; `before` is the history before the last reset or rewind. `log` holds every command, so
-    that a session can be played again. `unheard` counts the lines that a model printed in the
-    worker, which nobody sees.
+    `error` is the last exception that stopped the run, or None; `refused` the one because of which
+    the last command was not carried out, or None, and `refusal` the same in a sentence, or "": that
+    of the exception, unless `said` puts it into other words. `ghost` is the run as it would have
+    gone on without the last change, trained along with the run, and `ghost_history` holds its steps
+    from there on; `before` is the history before the last reset or rewind. `log` holds every
+    command, so that a session can be played again. `unheard` counts the lines that a model printed
+    in the worker, which nobody sees.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Session:
         *,
         pace: str = "60",
         show: Callable[[], None] = lambda: None,
+        said: Callable[[Exception], str] = str,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.run = run
@@ -97,11 +99,12 @@ class Session:
         self.until: int | None = None
         self.line = ""
         self.error: Exception | None = None
+        self.refused: Exception | None = None
         self.refusal = ""
         self.log: list[Command] = []
         self.unheard = Unheard()
         self.lock = FairLock()
-        self._show, self._clock = show, clock
+        self._show, self._said, self._clock = show, said, clock
         self._queue: queue.SimpleQueue[tuple[str, Any, float]] = queue.SimpleQueue()
         self._asked_at = 0.0  # the time of the command that is being carried out
         self._undo: deque[Moment] = deque(maxlen=UNDOS)
@@ -243,13 +246,14 @@ class Session:
             self._tell()
 
     def _carry_out(self, verb: str, value: Any, at: float) -> None:
-        index, self.refusal, self._asked_at = self.run.index, "", at
+        index, self._asked_at = self.run.index, at
+        self.refused, self.refusal = None, ""
         if verb not in ("change", "place"):
             self._drag = None
         try:
             VERBS[verb](self, value)
         except (RecipeError, TaskError) as error:
-            self.refusal = str(error)
+            self.refused, self.refusal = error, self._said(error)
         except Exception as error:
             self._failed(error)
         else:

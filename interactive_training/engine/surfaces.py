@@ -117,7 +117,7 @@ class Landscape:
             try:
                 values[key] = OPTIONS[key].check(value)
             except RecipeError as error:
-                raise TaskError(str(error)) from None
+                raise TaskError(str(error), error.refused) from None
         noise = values.pop("noise", 0.0)
         made = self.make(**values) if values and self.make is not None else self.function
         return noisy(made, noise) if noise else made

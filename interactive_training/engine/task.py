@@ -128,8 +128,8 @@ class Task:
                 row.layers, **{key: options[key] for key in options if key in of_layers}
             )
             made = row.make(**{key: options[key] for key in options if key in of_set})
-        except (RecipeError, ValueError) as error:
-            raise TaskError(str(error)) from None
+        except ValueError as error:
+            raise TaskError(str(error), getattr(error, "refused", None)) from None
         # The template only carries the shapes: each run draws its own weights from its seed.
         with FromGenerator(torch.Generator()):
             model = layers.build(made.inputs.shape[1], outputs_for(made.targets))

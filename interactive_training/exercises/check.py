@@ -18,6 +18,7 @@ from interactive_training.exercises.exercise import Exercise, seed_of
 from interactive_training.exercises.result import Result
 
 SERVER = Path(__file__).with_name("server.py")
+LONGEST_NAME = 40  # letters of a solution's own name that are shown
 IDLE = 120.0  # seconds without a check after which the judge's process ends
 
 
@@ -104,16 +105,18 @@ def check(exercise: Exercise, solution: Any, student: str | None = None) -> Resu
         return Result(name, failed=f"{name} is a function, given without brackets", saw=given)
     code = Definitions()
     function = solution.__name__ if solution.__name__.isidentifier() else name  # a lambda has none
+    called = function if len(function) <= LONGEST_NAME else name
     code.add(solution, function)
     if code.lost:
         return Result(
-            name,
-            failed=f"{name} runs in a process of its own, with nothing but its code",
+            called,
+            failed=f"{called} runs in a process of its own, with nothing but its code",
             saw=f"the code of {code.lost[0]} cannot be sent; make it inside the function",
         )
     request = {
         "exercise": name,
         "function": function,
+        "called": called,
         "cases": exercise.cases(seed_of(student or account(), name)),
     }
     with tempfile.TemporaryDirectory() as folder:
@@ -121,7 +124,7 @@ def check(exercise: Exercise, solution: Any, student: str | None = None) -> Resu
         text = f"{import_lines(set(code.imports.values()))}\n\n\n{code}\n"
         (place / "solution.py").write_text(text, encoding="utf-8")
         (place / "request.json").write_text(json.dumps(request), encoding="utf-8")
-        return Result(name, **judge.ask(folder))
+        return Result(called, **judge.ask(folder))
 
 
 def account() -> str:

@@ -21,6 +21,7 @@ Case = dict[str, Any]
 CASES = 8
 MOST_NUMBERS = 1_000  # of a returned tensor or list that are written down
 LARGEST = 10**300  # of an integer that a float can hold
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")  # of so many batches at most
 
 
 class Failed(Exception):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from interactive_training.exercises.check import check
 from interactive_training.exercises.exercise import (
+    ORDINALS,
     Case,
     Exercise,
     Failed,
@@ -68,17 +69,17 @@ def observe_parts(solution: Solution, case: Case) -> Any:
 
 def judge_parts(case: Case, seen: Any) -> None:
     """Compare each call with one step of the package's loop on the whole batch."""
-    for at, ((loss, weights), call) in enumerate(zip(taken(case), seen, strict=True), 1):
+    for at, ((loss, weights), call) in enumerate(zip(taken(case), seen, strict=True)):
         returned = number(call["returned"], "the loss of the whole batch")
         if not close(returned, loss):
             raise Failed(
                 "the loss returned is the mean over the whole batch, before the weights move",
-                f"call {at} returned {returned:.4g}",
+                f"the {ORDINALS[at]} call returned {returned:.4g}",
             )
         if not all_close(call["weights"], weights):
             raise Failed(
                 "the parts together move the weights as the whole batch would, in one step",
-                f"in call {at} they moved another way, or not at all",
+                f"in the {ORDINALS[at]} call they moved another way, or not at all",
             )
 
 

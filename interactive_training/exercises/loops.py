@@ -18,6 +18,7 @@ from interactive_training.engine.run import Run
 from interactive_training.engine.task import Task
 from interactive_training.exercises.check import check
 from interactive_training.exercises.exercise import (
+    ORDINALS,
     Case,
     Exercise,
     Failed,
@@ -120,8 +121,8 @@ def observe_step(solution: Solution, case: Case) -> Any:
 def judge_step(case: Case, seen: Any) -> None:
     """Compare each call with a step of the package's loop."""
     before = seen[0]["weights"]
-    for at, ((loss, weights), call) in enumerate(zip(taken(case), seen[1:], strict=True), 1):
-        which = "the first call" if at == 1 else f"call {at}, after {at - 1} on other batches"
+    for at, ((loss, weights), call) in enumerate(zip(taken(case), seen[1:], strict=True)):
+        which = f"the {ORDINALS[at]} call{', on another batch,' if at else ''}"
         returned = number(call["returned"], "the loss")
         if not close(returned, loss):
             raise Failed(
@@ -171,7 +172,7 @@ def judge_loop(case: Case, seen: Any) -> None:
     prop = "the losses are returned as a list, one Python number for each batch"
     if not isinstance(returned, list) or len(returned) != len(steps):
         raise Failed(prop, f"it returned {kind_of(returned)}")
-    losses = [number(loss, f"loss {at}") for at, loss in enumerate(returned)]
+    losses = [number(loss, f"the {ORDINALS[at]} loss") for at, loss in enumerate(returned)]
     if not close(losses[0], steps[0][0]):
         raise Failed(
             "the first loss is that of the first batch, before any weight moves",
@@ -181,9 +182,10 @@ def judge_loop(case: Case, seen: Any) -> None:
         raise Failed("training moves the weights", "in the end no weight had moved")
     for at, (loss, (wanted, _)) in enumerate(zip(losses, steps, strict=True)):
         if not close(loss, wanted):
+            right = "the first loss is" if at == 1 else f"the first {at} losses are"
             raise Failed(
                 "every loss is that of its batch, after one step on each batch before it",
-                f"from loss {at} on they are not: {loss:.4g}",
+                f"{right} right, the {ORDINALS[at]} is not: {loss:.4g}",
             )
     if not all_close(seen["weights"], steps[-1][1]):
         raise Failed(

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 class Result:
     """Whether a solution passed; shown in a notebook it says what held or what failed.
 
-    `name` is what the solution is called, `tried` the number of random inputs. `failed` is the
-    property that did not hold, `shown` the input it failed on, `saw` what happened there, and
-    `printed` the beginning of what the solution printed.
+    `name` is what the learner's function is called, or the exercise for a lambda and for a name of
+    more than 40 letters; `tried` the number of random inputs. `failed` is the property that did not
+    hold, `shown` the input it failed on, `saw` what happened there, and `printed` the beginning of
+    what the solution printed.
 
     For graders: a Result is true when everything held, so `assert check_...(solution)` does for a
     test cell, `check_...(solution).passed` for a doctest, and `demand()` raises with the words.

@@ -46,6 +46,7 @@ def verdict(folder: str) -> dict[str, Any]:
     place = Path(folder)
     request = json.loads((place / "request.json").read_text(encoding="utf-8"))
     exercise, cases = EXERCISES[request["exercise"]], request["cases"]
+    called = request["called"]
     otherwise = tried(folder)
     found: dict[str, Any] = {"tried": len(cases)}
     with suppress(OSError):
@@ -60,13 +61,13 @@ def verdict(folder: str) -> dict[str, Any]:
             exercise.judge(case, observed)
         if len(seen["observed"]) < len(cases):
             case = cases[len(seen["observed"])]
-            ends = f"{exercise.name} comes to an end and returns something"
+            ends = f"{called} comes to an end and returns something"
             raise Failed(ends, seen["raised"] or otherwise)
     except Failed as failure:
         return {**found, "failed": failure.prop, "shown": exercise.show(case), "saw": failure.saw}
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         # What `observe` writes never does this.
-        return {**found, "failed": f"{exercise.name} leaves the check alone", "saw": "it does not"}
+        return {**found, "failed": f"{called} leaves the check alone", "saw": "it does not"}
     return found
 
 

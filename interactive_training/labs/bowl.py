@@ -272,7 +272,7 @@ class BowlLab:
                 case "present":
                     self._present(bool(value))
         except (RecipeError, TaskError) as error:
-            self._refuse(str(error))
+            self._refuse(racers.refusal(error))
 
     def _answered(self, message: Mapping[str, Any]) -> None:
         """Take an answer to the question, and make the change that it was about."""
@@ -305,7 +305,7 @@ class BowlLab:
                 self._ask(race, "start", moving=not done)
         except (RecipeError, TaskError) as error:
             self._put()  # the ring goes back to where it can be
-            self._refuse(str(error))
+            self._refuse(racers.refusal(error))
         return True
 
     def _pin_dragged(self, lr: float, momentum: float, done: bool) -> bool:
@@ -317,7 +317,7 @@ class BowlLab:
             self._ask(self.race.changed(0, lr=lr, **values), "pin")
         except RecipeError as error:
             self._put()
-            self._refuse(str(error))
+            self._refuse(racers.refusal(error))
         return True
 
     def _clicked(self, _axes: int, x: float, y: float) -> None:
@@ -385,7 +385,7 @@ class BowlLab:
     def _fail(self, error: Exception) -> None:
         """Keep the last good picture and say what went wrong."""
         expected = isinstance(error, (RecipeError, TaskError))
-        words = str(error) if expected else f"{type(error).__name__}: {error}"
+        words = racers.refusal(error) if expected else f"{type(error).__name__}: {error}"
         with self._state:
             if self.shown.race != self.reading.race:
                 self.shown = replace(self.shown, race=self.reading.race, cloud=False)

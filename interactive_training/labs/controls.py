@@ -1,6 +1,7 @@
 """The controls of a training recipe, made from the rows of the engine's choices."""
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from math import inf
@@ -20,6 +21,7 @@ from interactive_training.engine.choices import (
     Choice,
     Field,
 )
+from interactive_training.engine.errors import UnusableError, shown
 from interactive_training.engine.mlp import INITS, NORMS, Layers
 from interactive_training.engine.recipe import (
     FIELDS,
@@ -87,9 +89,14 @@ def number(value: Any) -> str:
     return str(value) if isinstance(value, int) else f"{value:.3g}"
 
 
+def label_of(name: str, labels: Mapping[str, str] = LABELS) -> str:
+    """What the control of a field is called on the screen."""
+    return labels.get(name, name.replace("_", " "))
+
+
 def of_field(name: str, field: Field, value: Any, *, path: str = "") -> Control:
     """The control of one field: a tick for truths, else a slider with its number."""
-    base: Control = {"name": path + name, "label": LABELS.get(name, name.replace("_", " "))}
+    base: Control = {"name": path + name, "label": label_of(name)}
     if field.kind is bool:
         return {**base, "kind": "toggle", "value": bool(value)}
     if field.kind in (tuple, str):
@@ -113,10 +120,9 @@ def of_field(name: str, field: Field, value: Any, *, path: str = "") -> Control:
 
 def of_choice(name: str, value: Any, among: Sequence[str], label: str = "") -> Control:
     """A menu; an entry more in a table is an entry more in here, and no pixel."""
-    label = label or LABELS.get(name, name.replace("_", " "))
     return {
         "name": name,
-        "label": label,
+        "label": label or label_of(name),
         "kind": "choice",
         "value": str(value),
         "options": list(among),
@@ -320,7 +326,7 @@ def described(task: Task, seed: int) -> str:
 def change(recipe: Recipe, name: str, value: Any) -> dict[str, Any]:
     """The recipe fields to set when the control `name` was put to `value` (text is read)."""
     if isinstance(value, str):
-        value = read(value)
+        value = read(value, pair=name == "betas")
     if "." in name:
         owner, _, option = name.partition(".")
         return {owner: {**dict(getattr(recipe, owner)), option: value}}
@@ -337,8 +343,18 @@ def change(recipe: Recipe, name: str, value: Any) -> dict[str, Any]:
     return {name: value}
 
 
-def read(text: str) -> Any:
-    """What a learner typed, as a Python value if it is one, else the text itself."""
+# A number typed with commas: before its decimals, or between its thousands.
+COMMAS = re.compile(r"[+-]?\d*(,\d+)+(e[+-]?\d+)?", re.IGNORECASE)
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
+
+
+def read(text: str, *, pair: bool = False) -> Any:
+    """What a learner typed, as a Python value if it is one, else the text itself.
+
+    "0,2" is meant as one number wherever no `pair` is asked for; it stays a text, to be refused.
+    """
+    if not pair and COMMAS.fullmatch(text.strip()):
+        return text.strip()
     try:
         return ast.literal_eval(text.strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError):
@@ -347,3 +363,27 @@ def read(text: str) -> Any:
         return float(text)  # nan and inf, which Python writes as names
     except ValueError:
         return text
+
+
+def refusal(error: Exception, labels: Mapping[str, str] = LABELS) -> str:
+    """Why something was refused, for a learner: by the label on the screen, and as it was typed."""
+    refused = error.refused if isinstance(error, UnusableError) else None
+    if refused is None:
+        return str(error)
+    label, value = label_of(refused.name, labels), refused.value
+    if isinstance(value, str) and refused.example is not None:
+        return f"{label}: {no_number(value, refused.example)}"
+    exact = isinstance(value, float) and float(number(value)) == value
+    return f"{label} is {number(value) if exact else shown(value)}{refused.rest}"
+
+
+def no_number(text: str, example: float) -> str:
+    """What to type instead of a text in a field for a number."""
+    if type(read(text)) in (int, float):
+        return f"{shown(text)} is a text; type {text} without quotes."
+    remedy = f"type one, such as {number(example)}."
+    if THOUSANDS.fullmatch(text):
+        remedy = f"write {text.replace(',', '')} without the comma."
+    elif COMMAS.fullmatch(text) and text.count(",") == 1:
+        remedy = f"write {text.replace(',', '.')} with a point."
+    return f"{shown(text)} is no number; {remedy}"

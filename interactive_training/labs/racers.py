@@ -14,12 +14,20 @@ from interactive_training.labs.controls import Control, of_choice, of_field
 from interactive_training.probes.reading import Reading, marks, short, span
 
 UNVALIDATED = [name for name in SCHEDULES if name != "ReduceLROnPlateau"]  # a surface has no data
+LABELS: Mapping[str, str] = {
+    **controls.LABELS,
+    "lr": "lr",
+    "steps": "steps",
+    "beta1": "momentum",
+    "beta2": "squares",
+    "scale": "gradient x",
+    "angle": "turned",
+}
 Marks = Mapping[str, Sequence[tuple[float, str]]]
 
 
 def marked(
     name: str,
-    label: str,
     value: float,
     low: float,
     high: float,
@@ -29,7 +37,7 @@ def marked(
     """A slider with clickable marks under its track."""
     return {
         "name": name,
-        "label": label,
+        "label": controls.label_of(name, LABELS),
         "kind": "marked",
         "value": value,
         "text": controls.number(value),
@@ -49,16 +57,16 @@ def in_view(race: Race, lane: int, reading: Reading | None) -> list[Control]:
     low, high, log = span(race) if recipe.optimizer == "SGD" else (1e-3, 10.0, True)
     usual = float(signature(row.make).parameters["lr"].default)
     at = found["lr"] if recipe.optimizer == "SGD" else [(usual, f"usual {short(usual)}")]
-    sliders = [marked("lr", "lr", recipe.lr, low, high, log, at)]
+    sliders = [marked("lr", recipe.lr, low, high, log, at)]
     values = optimizer_values(recipe)
     if row.field("momentum") is not None:
         value = float(values["momentum"] or 0.0)  # type: ignore[arg-type]
-        sliders.append(marked("momentum", "momentum", value, 0.0, 1.0, False, found["momentum"]))
+        sliders.append(marked("momentum", value, 0.0, 1.0, False, found["momentum"]))
     elif row.field("betas") is not None:
         first = values["betas"]
         assert isinstance(first, tuple)
         places = ((0.0, "0"), (0.9, "usual .9"))
-        sliders.append(marked("beta1", "momentum", first[0], 0.0, 0.999, False, places))
+        sliders.append(marked("beta1", first[0], 0.0, 0.999, False, places))
     return [*sliders, of_choice("optimizer", recipe.optimizer, list(OPTIMIZERS), "optimizer")]
 
 
@@ -76,7 +84,7 @@ def unfolded(race: Race, lane: int) -> list[Control]:
     ]
     beta2 = values.get("betas")
     squares = (
-        [marked("beta2", "squares", beta2[1], 0.0, 0.9999, False, ((0.999, "usual .999"),))]
+        [marked("beta2", beta2[1], 0.0, 0.9999, False, ((0.999, "usual .999"),))]
         if isinstance(beta2, tuple)
         else []
     )
@@ -87,7 +95,7 @@ def unfolded(race: Race, lane: int) -> list[Control]:
         else controls.options_of(schedule, schedule_values(recipe), "schedule_options.")
     )
     return [
-        marked("scale", "gradient x", racer.scale, 1e-3, 1e3, True, ((1.0, "1"), (1e3, "1000"))),
+        marked("scale", racer.scale, 1e-3, 1e3, True, ((1.0, "1"), (1e3, "1000"))),
         of_choice("clip", recipe.clip, CLIPS),
         *([of_field("clip_at", Field("clip_at", 1.0), recipe.clip_at)] * (recipe.clip != "none")),
         of_field("keep_grad", Field("keep_grad", 0.0, low=0, high=1), recipe.keep_grad),
@@ -105,6 +113,8 @@ def change(racer: Racer, name: str, value: Any) -> dict[str, Any]:
     if name in ("beta1", "beta2"):
         held = optimizer_values(racer.recipe)["betas"]
         first, second = held if isinstance(held, tuple) else (0.9, 0.999)
+        usual = 0.9 if name == "beta1" else 0.999
+        value = replace(BETAS, name=name, default=usual, kind=float).check(value)
         pair = (value, second) if name == "beta1" else (first, value)
         return {"betas": BETAS.check(pair)}
     if name == "scale":
@@ -115,6 +125,11 @@ def change(racer: Racer, name: str, value: Any) -> dict[str, Any]:
     return fields
 
 
+def refusal(error: Exception) -> str:
+    """Why something was refused, by the labels that a race has on the screen."""
+    return controls.refusal(error, LABELS)
+
+
 def ground(race: Race) -> list[Control]:
     """The controls of the set-up strip: the surface, its shape, and how many steps."""
     options = race.ground.options
@@ -123,15 +138,11 @@ def ground(race: Race) -> list[Control]:
         condition = float(options.get("condition", 4.0))
         angle = float(options.get("angle", 0.0))
         shape = [
-            marked(
-                "condition", "condition", condition, 1.0, 1000.0, True, ((4.0, "4"), (100.0, "100"))
-            ),
-            marked("angle", "turned", angle, 0.0, 90.0, False, ((0.0, "0"), (45.0, "45"))),
+            marked("condition", condition, 1.0, 1000.0, True, ((4.0, "4"), (100.0, "100"))),
+            marked("angle", angle, 0.0, 90.0, False, ((0.0, "0"), (45.0, "45"))),
         ]
     noise = race.ground.noise
-    shape.append(
-        marked("noise", "noise", noise, 0.0, 2.0, False, ((0.0, "0 all data"), (1.0, "1")))
-    )
+    shape.append(marked("noise", noise, 0.0, 2.0, False, ((0.0, "0 all data"), (1.0, "1"))))
     if noise:
         shape.append(of_field("seed", replace(SEED, high=20), race.seed))
     named = [*SURFACES, NETWORK]
@@ -141,7 +152,7 @@ def ground(race: Race) -> list[Control]:
         *shape,
         {
             **of_field("steps", STEPS, race.steps),
-            "label": "steps",
+            "label": LABELS["steps"],
             "low": 5,
             "high": 500,
             "log": True,

@@ -18,7 +18,7 @@ from interactive_training.engine.source import source
 from interactive_training.engine.task import Task
 from interactive_training.exercises.predictions import Question
 from interactive_training.exercises.presets import TRAINING, preset
-from interactive_training.labs import cells, trainingwords
+from interactive_training.labs import cells, controls, trainingwords
 from interactive_training.labs.codemenu import Order
 from interactive_training.labs.panels import static
 from interactive_training.labs.prompt import Prompt
@@ -75,7 +75,7 @@ class TrainingLab:
             named("the line to ask about", ask, recipe.stages)
         run = Run(made, recipe, seed=seed, device=device)
         asking = None if ask is None else Prompt(ask, run, until)
-        self.session = Session(run, show=self._show)
+        self.session = Session(run, show=self._show, said=controls.refusal)
         self.shown = Shown(question, until, tuple(hide), asking, Order.of(recipe.stages))
         proving = Proving(self.session, done=lambda: self.view.show(everything=True))
         self.view = TrainingView(self.session, self.shown, proving)
@@ -107,8 +107,8 @@ class TrainingLab:
     def change(self, **fields: Any) -> None:
         """Change fields of the recipe, as the controls do; raises what the recipe refuses."""
         self.session.put("change", fields)
-        if not self.session.alive and self.session.refusal:
-            raise RecipeError(self.session.refusal)
+        if not self.session.alive and self.session.refused is not None:
+            raise RecipeError(str(self.session.refused))  # by the names that were written here
 
     def rewind(self, step: int) -> None:
         """Go back to the state before `step`; the way from there on stays as a grey line."""

@@ -141,7 +141,7 @@ class TrainingActions:
                 task = Task.named(task.name, **{**task.options, name: value})
             run = Run(task, recipe, seed=seed, device=old.device)
         except (TaskError, RecipeError) as error:
-            self._refuse(str(error))
+            self._refuse(controls.refusal(error))
             return
         self._reset(run)
         self.session.start()

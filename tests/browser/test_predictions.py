@@ -81,7 +81,10 @@ def test_between_cells(lab: OpenNotebook, server: Server) -> None:
     assert page.locator(".it-alone img").count() == 0
     shot(notebook, "prediction_asks")
 
-    first.get_by_role("button", name="Hands").click()
+    hands = first.get_by_role("button", name="Hands")
+    assert hands.get_attribute("title") == "Count hands, for a class"
+    hands.click()
+    first.get_by_text("How many hands for each answer?").wait_for()
     for count in ("x", "-3", "1.5"):
         first.get_by_role("textbox", name="hands for arrive").fill(count)
         first.get_by_role("textbox", name="hands for arrive").press("Enter")

@@ -113,7 +113,11 @@ def test_the_first_sixty_seconds(
     copied = page.evaluate("() => navigator.clipboard.readText()")
     assert "p.grad *= 0.9" in copied
     assert copied.startswith("# The recipe changed on the way")
-    page.get_by_role("button", name="presenter mode").click()
+    reset = page.get_by_role("button", name="Reset")
+    assert reset.get_attribute("title") == "Start again at step 0 with the same code"
+    presenter = page.get_by_role("button", name="presenter mode")
+    assert presenter.get_attribute("title") == "Full screen, for a class; Esc comes back"
+    presenter.click()
     notebook.wait(
         "() => document.fullscreenElement !== null"
         " && document.querySelector('.live-figure')?.clientHeight === 480"
@@ -163,10 +167,10 @@ def test_what_is_typed(lab: OpenNotebook) -> None:
     percentages(notebook, 2)
     rate = notebook.page.get_by_role("textbox", name="learning rate")
     for typed, words in (
-        ("abc", "without quotes"),
-        ("-1", "above 0"),
+        ("abc", "learning rate: 'abc' is no number; type one, such as 0.1."),
+        ("-1", "learning rate is -1; choose a number above 0"),
         ("nan", "above 0"),
-        ("<b>1</b>", "without quotes"),
+        ("<b>1</b>", "is no number; type one"),
     ):
         rate.fill(typed)
         rate.press("Enter")
@@ -174,7 +178,7 @@ def test_what_is_typed(lab: OpenNotebook) -> None:
         notebook.wait("() => document.querySelector('.it-rate input[type=text]').value === '0.05'")
     rate.fill("0.2")
     rate.press("Enter")
-    notebook.wait("() => !document.querySelector('.it-sentence').textContent.includes('quotes')")
+    notebook.wait("() => !document.querySelector('.it-sentence').textContent.includes('no number')")
     assert notebook.run_code("print(lab.run.recipe.lr)").strip() == "0.2"
     # The arrow keys move the slider, and Alt with an arrow key a line of the code.
     notebook.page.get_by_role("slider", name="learning rate").press("ArrowRight")

@@ -374,7 +374,7 @@ def test_a_failure_names_property_input_and_what_was_seen() -> None:
     result = check_train_step(nothing, student="ada")
     assert isinstance(result, Result)
     first, must, tried, seen = str(result).splitlines()
-    assert first == "train_step: not yet."
+    assert first == "nothing: not yet."
     assert must.startswith("  Must hold: ")
     assert tried.startswith("  Tried on: a ")
     assert seen == "  Seen: it returned nothing"
@@ -382,3 +382,23 @@ def test_a_failure_names_property_input_and_what_was_seen() -> None:
 
 def nothing(model, optimizer, loss_fn, x, y):
     return None
+
+
+def test_a_result_has_the_name_of_the_learners_own_function() -> None:
+    def of(name: str) -> str:
+        def solution(hessian):
+            return -1.0
+
+        solution.__name__ = name
+        result = check_best_rate(solution, student="ada")
+        assert str(result).startswith(f"{result.name}: not yet.\n")
+        return result.name
+
+    assert of("my_rate") == "my_rate"
+    assert of("x" * 40) == "x" * 40
+    for other in ("x" * 41, "<b>", "two words", ""):
+        assert of(other) == "best_rate"
+    assert check_best_rate(lambda hessian: 0.1).name == "best_rate"
+    assert str(check_best_rate(right)).startswith("right: right, on 8 random inputs.")
+    result = check_best_rate(raises, student="ada")
+    assert result.failed == "raises comes to an end and returns something"

@@ -179,12 +179,33 @@ def test_a_bad_start_is_refused_and_the_path_kept(make_bowl: Bowls, start: Any, 
 def test_bad_values_are_said_and_the_path_kept(make_bowl: Bowls) -> None:
     lab = make_bowl()
     points = lab.paths[0].points
-    for name, value in (("lr", "fast"), ("lr", -1.0), ("momentum", 2.0), ("clip_at", "nan")):
+    for name, value, words in (
+        ("lr", "fast", "lr: 'fast' is no number; type one, such as 0.1."),
+        ("lr", "0,2", "lr: '0,2' is no number; write 0.2 with a point."),
+        ("lr", -1.0, "lr is -1; choose a number above 0"),
+        ("momentum", 2.0, "momentum is 2; choose a number of 0 or more and at most 1."),
+        ("scale", 0, "gradient x is 0; choose a number above 0"),
+        ("keep_grad", "-1", "kept is -1; choose"),
+        ("clip_at", "nan", "clip at is nan; choose"),
+    ):
         hear(lab, "set", name=name, value=value)
-        assert lab.words.state["failed"] and said(lab)
+        assert lab.words.state["failed"]
+        assert said(lab).startswith(words)
         assert lab.paths[0].points is points
+    for name, typed, words in (
+        ("angle", "400", "turned is 400; choose"),
+        ("condition", "4,5", "condition: '4,5' is no number; write 4.5 with a point."),
+        ("steps", "x", "steps: 'x' is no number; type one, such as 30."),
+    ):
+        hear(lab, "setup", name=name, value=typed)
+        assert said(lab).startswith(words)
     hear(lab, "set", name="lr", value=0.2)
     assert not lab.words.state["failed"]
+    hear(lab, "set", name="optimizer", value="Adam")
+    hear(lab, "set", name="beta1", value="1.5")
+    assert said(lab) == "momentum is 1.5; choose a number of 0 or more and below 1."
+    hear(lab, "set", name="beta2", value="x")
+    assert said(lab) == "squares: 'x' is no number; type one, such as 0.999."
 
 
 def test_own_functions(make_bowl: Bowls) -> None:

@@ -10,7 +10,16 @@ import pytest
 import torch
 from torch import nn
 
-from interactive_training import Proof, Recipe, Run, Task, first_difference, source, train
+from interactive_training import (
+    Proof,
+    Recipe,
+    RecipeError,
+    Run,
+    Task,
+    first_difference,
+    source,
+    train,
+)
 from interactive_training.engine.choices import OPTIMIZERS, SCHEDULES
 from interactive_training.exercises import Question
 from interactive_training.labs import TrainingLab, cells, proving
@@ -114,13 +123,26 @@ def test_lines_move_and_chips_add_lines(make: Labs) -> None:
         ("lr", "nan", "above 0"),
         ("lr", "inf", "above 0"),
         ("lr", "1e400", "above 0"),
-        ("lr", "fast", "without quotes"),
-        ("lr", "__import__('os').abort()", "without quotes"),
-        ("clip_at", "0", "above 0"),
+        ("lr", "fast", "^learning rate: 'fast' is no number; type one, such as 0.1\\.$"),
+        ("lr", "__import__('os').abort()", "is no number; type one"),
+        ("lr", "0,2", "^learning rate: '0,2' is no number; write 0.2 with a point\\.$"),
+        ("lr", "-1,5e-3", "write -1.5e-3 with a point"),
+        ("lr", "'0.1'", "^learning rate: '0.1' is a text; type 0.1 without quotes\\.$"),
+        ("lr", "1e9", "^learning rate is 1e\\+09; choose a number above 0 and at most 1e\\+06\\.$"),
+        ("lr", "1000000.5", "^learning rate is 1000000.5; choose"),
+        ("lr", "(0, 2)", r"^learning rate is \(0, 2\); write a number"),
+        ("clip_at", "0", "^clip at is 0; choose a number above 0"),
+        ("steps", "1,000", "^planned steps: '1,000' is no number; write 1000 without the comma"),
+        ("weight_decay", "a", "^weight decay: 'a' is no number; type one, such as 0\\."),
+        ("betas", "0,9", "^betas is 9; choose a number of 0 or more and below 1"),
+        ("betas", "a", "^betas is 'a'; write two numbers, like"),
+        ("optimizer_options.dampening", "x", "^dampening: 'x' is no number; type one"),
+        ("optimizer_options.dampening", "2", "^dampening is 2; choose"),
+        ("keep_grad", "-1", "^kept is -1; choose a number of 0 or more"),
         ("accumulate", "0", "1 or more"),
-        ("accumulate", "1.5", "whole number"),
+        ("accumulate", "1.5", "^micro-batches is 1.5; write a whole number"),
         ("batch_size", "0", "1 or more"),
-        ("batch_size", "100000", "choose at most 1197"),
+        ("batch_size", "100000", "^rows of each is 100000, .* choose at most 1197"),
         ("keep_grad", "2", "at most 1"),
         ("optimizer", "adamw", "did you mean 'AdamW'"),
         ("optimizer_options.alpha", "0.5", "no option of SGD"),
@@ -195,6 +217,17 @@ def test_every_field_of_every_drawer_refuses_in_words(
     assert lab.session.error is None
 
 
+def test_a_cell_is_told_the_names_that_it_wrote(make: Labs) -> None:
+    lab = make("digits")
+    with pytest.raises(RecipeError, match=r"^keep_grad is -1; choose"):
+        lab.change(keep_grad=-1)
+    with pytest.raises(RecipeError, match=r"^lr is the text 'abc'; .*, without quotes\.$"):
+        lab.change(lr="abc")
+    lab.change(lr=0.2)
+    assert lab.session.refused is None
+    assert not lab.view.words.state["failed"]
+
+
 def test_what_depends_on_the_run_is_refused_too(make: Labs) -> None:
     lab = make("digits", Recipe(lr=0.05, schedule="OneCycleLR", steps=20))
     lab.advance(10)
@@ -256,7 +289,7 @@ def test_the_loss_scale_falls_as_the_lab_says_it_would(make: Labs) -> None:
     ("name", "value", "words"),
     [
         ("seed", "-1", "0 or more"),
-        ("seed", "x", "without quotes"),
+        ("seed", "x", "is no number"),
         ("depth", "-1", "0 or more"),
         ("width", "0", "1 or more"),
         ("activation", "Relu6", "did you mean|choose one of"),

@@ -60,7 +60,7 @@ function presenterOf(el, send) {
   };
   document.addEventListener("fullscreenchange", follow);
   return {
-    node: button("", turn, { class: "it-plain it-present", "aria-label": "presenter mode", title: "Presenter mode: full screen, large type" }),
+    node: button("", turn, { class: "it-plain it-present", "aria-label": "presenter mode", title: "Full screen, for a class; Esc comes back" }),
     end: () => document.removeEventListener("fullscreenchange", follow),
   };
 }

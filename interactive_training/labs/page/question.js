@@ -24,15 +24,16 @@ function question(el, send, model) {
     const drawing = state.draw ? [button("Done", sketch.done, { "data-key": "draw-done" }), button("Clear", sketch.clear, { "data-key": "draw-clear" })] : [];
     const again = button(state.guess === null ? "Answer" : "Change", () => send({ verb: "again" }), { "data-key": "answer-again" });
     const asked = [...drawing, button("Skip", () => send({ verb: "answer", value: -1 }), { class: "it-plain", "data-key": "answer-skip" })];
-    const hands = button("Hands", count, { class: "it-plain", "data-key": "hands", "aria-pressed": String(counting), title: "Type in the counts of a show of hands" });
+    const hands = button("Hands", count, { class: "it-plain", "data-key": "hands", "aria-pressed": String(counting), title: "Count hands, for a class" });
     return [...(state.mode === "ask" ? asked : [again]), ...(state.draw ? [] : [hands])];
   }, () => {});
   const drawAnswers = rebuilder(answers, (state) => {
+    const asked = counting ? [make("span", { class: "it-hands-asked" }, "How many hands for each answer?")] : [];
     if (state.mode === "ask")
-      return state.answers.map((words, i) => make("span", { class: "it-answer" },
-        button(words, () => send({ verb: "answer", value: i }), { "data-key": `answer-${i}` }), counting ? hands(words, i, state.hands[i]) : null));
+      return [...asked, ...state.answers.map((words, i) => make("span", { class: "it-answer" },
+        button(words, () => send({ verb: "answer", value: i }), { "data-key": `answer-${i}` }), counting ? hands(words, i, state.hands[i]) : null))];
     return [make("span", { class: "it-guess" }, state.guess === null ? "Skipped." : `your guess: ${state.answers[state.guess]}`),
-      ...(counting ? state.answers.map((words, i) => make("label", { class: "it-answer" }, words, hands(words, i, state.hands[i]))) : [])];
+      ...asked, ...(counting ? state.answers.map((words, i) => make("label", { class: "it-answer" }, words, hands(words, i, state.hands[i]))) : [])];
   }, (state) => {
     state.answers.forEach((words, i) => {
       const one = answers.querySelector(`[data-key="answer-${i}"]`);

@@ -15,7 +15,7 @@ function top(el, send) {
   const pace = make("select", { "aria-label": "pace", class: "it-quiet", "data-key": "pace", onchange: () => send({ verb: "pace", value: pace.value }) });
   const undo = button("Undo", () => send({ verb: "undo" }), { class: "it-quiet", "data-key": "undo" });
   const pin = button("Pin", () => send({ verb: "pin" }), { class: "it-quiet", "data-key": "pin" });
-  const reset = button("Reset", () => send({ verb: "reset" }), { class: "it-quiet", "data-key": "reset" });
+  const reset = button("Reset", () => send({ verb: "reset" }), { class: "it-quiet", "data-key": "reset", title: "Start again at step 0 with the same code" });
   const hideable = { pace, undo, pin, reset, step };
 
   el.append(
