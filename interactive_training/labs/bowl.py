@@ -367,9 +367,9 @@ class BowlLab:
         with self._state:
             if shown.race != self.shown.race:
                 shown = replace(shown, hint="", guess="")
-            self.shown = shown
+            self.shown = shown.with_reached(self.shown.reached)  # one may have come meanwhile
             self.refusal = ""
-            self._latest.put(shown)
+            self._latest.put(self.shown)
 
     def _seen(self, visible: bool) -> None:
         """A page shows the lab: from now on the worker draws, for the size the page gave it."""
@@ -409,6 +409,9 @@ class BowlLab:
             self.views.show(shown, found, cloud)
             now = time.monotonic()
             newest = shown is self.shown and not shown.moving
+            if shown.goal is not None and shown.goal.check(found):
+                with self._state:
+                    self.shown = self.shown.with_reached([shown.goal.name])
             if newest or now - self._told > PARTS_EVERY:
                 self._told = now
                 self._show_parts()
@@ -433,7 +436,7 @@ class BowlLab:
                 "why": [],
             }
         )
-        self.goals.show(bowlwords.goals(shown, self.reading, self.refusal))
+        self.goals.show(bowlwords.goals(shown, self.reading))
         self.views.surface.say(text)
 
     def _question(self) -> dict[str, Any]:

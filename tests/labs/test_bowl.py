@@ -518,7 +518,10 @@ def test_goals(make_bowl: Bowls) -> None:
     labels = [button["label"] for button in lab.goals.state["buttons"]]
     assert labels == ["Swing, but arrive", "Make momentum pay", "Without it", "Break Adam"]
     hear(lab, "goal", value="swing")
-    assert goal().startswith("Goal: Cross")
+    assert goal() == (
+        "Goal: Cross the valley 10 times, |w1| over 0.05 before and after; end below 0.01. "
+        "Now 2 such crossings, it ends at 4.57e-09."
+    )
     lab.change(lr=0.23)
     assert goal().startswith("Reached: just below the edge")
     hear(lab, "goal", value="plain")
@@ -532,9 +535,73 @@ def test_goals(make_bowl: Bowls) -> None:
     assert goal().startswith("It can be done: Adam")
     lab.change(lr=5.0)
     hear(lab, "set", name="beta1", value=0.0)
-    assert goal().startswith("Reached: with momentum .9 the same lr arrives")
+    assert goal().startswith("Reached: with momentum .9 the same lr stays below 1: momentum damps")
     hear(lab, "goal", value="adam")
     assert goal().startswith("Goals:") and lab.shown.goal is None
+
+
+def goal_labels(lab: BowlLab) -> list[str]:
+    return [button["label"] for button in lab.goals.state["buttons"]]
+
+
+def test_a_goal_that_was_reached_keeps_its_tick(make_bowl: Bowls) -> None:
+    lab = make_bowl()
+    hear(lab, "goal", value="swing")
+    assert goal_labels(lab)[0] == "Swing, but arrive \u2022"
+    lab.change(lr=0.23)
+    assert goal_labels(lab)[0] == "Swing, but arrive \u2713 \u2022"
+    hear(lab, "set", name="lr", value="fast")  # refused: the run is the one that reached it
+    assert lab.words.state["failed"]
+    assert goal_labels(lab)[0] == "Swing, but arrive \u2713 \u2022"
+    assert lab.goals.state["text"].startswith("Reached: ")
+    hear(lab, "goal", value="swing")
+    assert goal_labels(lab)[0] == "Swing, but arrive \u2713" and lab.shown.goal is None
+    hear(lab, "goal", value="plain")
+    assert goal_labels(lab)[0] == "Swing, but arrive \u2713"
+    assert goal_labels(lab)[2] == "Without it \u2022"
+    hear(lab, "setup", name="surface", value="saddle")
+    assert goal_labels(lab)[0] == "Swing, but arrive \u2713"
+
+
+def test_a_tick_that_comes_while_another_goal_is_pressed_stays(make_bowl: Bowls) -> None:
+    lab = make_bowl()
+    hear(lab, "goal", value="swing")
+    before = lab.shown
+    lab.change(lr=0.23)
+    lab._show(before.with_goal("adam"))
+    assert lab.shown.reached == ("swing",)
+
+
+def test_a_goal_says_how_far_it_is_and_what_has_to_be_set_back(make_bowl: Bowls) -> None:
+    lab = make_bowl()
+    hear(lab, "goal", value="swing")
+    lab.change(lr=0.24)
+    assert lab.goals.state["text"].endswith("Now 29 such crossings, it ends at 0.0307.")
+    for name, value in (("angle", 20.0), ("noise", 0.1), ("steps", 31)):
+        hear(lab, "goal", value="swing")
+        hear(lab, "goal", value="swing")
+        lab.change(lr=0.23)
+        hear(lab, "setup", name=name, value=value)
+        assert lab.goals.state["text"].endswith("Counts at condition 4, from (3, 2), in 30 steps.")
+
+
+@pytest.mark.parametrize(
+    ("lr", "momentum", "words"),
+    [
+        (5.0, 0.0, "Reached: with momentum .9 the same lr stays below 1: momentum damps"),
+        (2.57, 0.983, "Reached: with momentum .9 the same lr stays below 1: with more, Adam"),
+        (100.0, 0.5, "Reached: momentum .9 does not save this one."),
+        (100.0, 0.8, "at most 0.00249, after 100 steps."),
+    ],
+)
+def test_what_broke_adam_is_run_with_the_usual_momentum(
+    make_bowl: Bowls, lr: float, momentum: float, words: str
+) -> None:
+    lab = make_bowl()
+    hear(lab, "goal", value="adam")
+    lab.change(lr=lr, betas=(momentum, 0.999))
+    assert words in lab.goals.state["text"]
+    assert len(lab.goals.state["text"]) <= 125
 
 
 def test_a_closed_lab_leaves_nothing(make_bowl: Bowls) -> None:
