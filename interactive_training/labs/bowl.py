@@ -418,12 +418,14 @@ class BowlLab:
 
     def _show_parts(self, again: bool = False) -> None:
         shown = self.shown
-        self.head.show(
-            bowlwords.heading(shown, self.reading, self.question, self.hide), again=again
+        large = self.views.large
+        heading = bowlwords.heading(
+            shown, self.reading, self.question, self.hide, presenting=large
         )
+        self.head.show(heading, again=again)
         asked = self._question()
         steering = bowlwords.steering(
-            shown, self.reading, alone=self.views.large, telling=not asked["open"]
+            shown, self.reading, alone=large, telling=not asked["open"]
         )
         self.controls.show(steering, again=again)
         self.asked.show(asked, again=again)

@@ -16,7 +16,9 @@ from interactive_training.probes.curvature import Rule
 from interactive_training.probes.reading import Reading
 
 
-def heading(shown: Shown, found: Reading, question: str, hide: Sequence[str]) -> dict[str, Any]:
+def heading(
+    shown: Shown, found: Reading, question: str, hide: Sequence[str], *, presenting: bool
+) -> dict[str, Any]:
     """The question, what the race is on, and two other ways to look at it."""
     note = shown.race.ground.row.notice
     if shown.race.ground.is_quadratic and found.bowl is not None:
@@ -32,6 +34,7 @@ def heading(shown: Shown, found: Reading, question: str, hide: Sequence[str]) ->
             {"label": "1,000 starts", "verb": "cloud", "on": shown.cloud},
         ],
         "hidden": list(hide),
+        "presenting": presenting,
     }
 
 

@@ -14,6 +14,10 @@ from interactive_training.labs.controls import Control, of_choice, of_field
 from interactive_training.probes.reading import Reading, marks, short, span
 
 UNVALIDATED = [name for name in SCHEDULES if name != "ReduceLROnPlateau"]  # a surface has no data
+PARTS_OF_BETAS = {
+    "beta1": replace(BETAS, name="momentum", kind=float),
+    "beta2": replace(BETAS, name="squares", kind=float),
+}
 Marks = Mapping[str, Sequence[tuple[float, str]]]
 
 
@@ -105,8 +109,8 @@ def change(racer: Racer, name: str, value: Any) -> dict[str, Any]:
     if name in ("beta1", "beta2"):
         held = optimizer_values(racer.recipe)["betas"]
         first, second = held if isinstance(held, tuple) else (0.9, 0.999)
-        pair = (value, second) if name == "beta1" else (first, value)
-        return {"betas": BETAS.check(pair)}
+        value = PARTS_OF_BETAS[name].check(value)
+        return {"betas": (value, second) if name == "beta1" else (first, value)}
     if name == "scale":
         return {"scale": SCALE.check(value)}
     fields = controls.change(racer.recipe, name, value)

@@ -167,15 +167,28 @@ def test_presenting(lab: OpenNotebook) -> None:
     assert notebook.errors == []
 
 
+def test_a_page_loaded_again_is_not_presenting(lab: OpenNotebook) -> None:
+    notebook = lab(LAB)
+    notebook.run()
+    notebook.wait(PAINTED, 1)
+    page = notebook.page
+    page.get_by_role("button", name="presenter mode").click()
+    notebook.wait("() => document.querySelectorAll('.live-figure').length === 1")
+    assert notebook.run_code("print(lab.views.large)") == "True\n"
+    notebook.reload()
+    notebook.wait(PAINTED, 1)
+    assert page.evaluate("() => document.fullscreenElement === null")
+    assert notebook.run_code("print(lab.views.large)") == "False\n"
+    assert notebook.errors == []
+
+
 def test_sliders_marks_racers_and_the_hand(lab: OpenNotebook) -> None:
     notebook = lab(LAB)
     notebook.run()
     notebook.wait(PAINTED, 1)
     page = notebook.page
     page.get_by_role("button", name="set lr to edge .25").click()
-    notebook.wait(SAYS, "steep x -1.00")
-    page.locator("[data-key=range-lr]").focus()
-    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")  # the slider has the focus
     notebook.wait(SAYS, "Leaves the picture at step")
     shot(notebook, "bowl-4-edge")
     page.get_by_role("button", name="set lr to best .20").click()

@@ -185,6 +185,10 @@ def test_bad_values_are_said_and_the_path_kept(make_bowl: Bowls) -> None:
         assert lab.paths[0].points is points
     hear(lab, "set", name="lr", value=0.2)
     assert not lab.words.state["failed"]
+    hear(lab, "set", name="optimizer", value="Adam")
+    for name, words in (("beta1", "momentum is 1;"), ("beta2", "squares is 1;")):
+        hear(lab, "set", name=name, value="1")
+        assert said(lab).startswith(words)
 
 
 def test_own_functions(make_bowl: Bowls) -> None:
@@ -298,7 +302,7 @@ def test_a_network_slice_and_one_of_your_own(
     lab = make_bowl()
     hear(lab, "setup", name="surface", value="network slice")
     assert lab.head.state["setup"] == "network slice, 60 steps"
-    assert said(lab).startswith("60 steps: (-1.3, 0.88), height 1.2e-05. lr x sharpness 0.42")
+    assert said(lab).startswith("60 steps: (-1.3, 0.88), height 1.2e-05. There lr x sharpness 0.42")
     hear(lab, "cloud")
     assert said(lab).startswith("1,000 starts: ")
     run = Run("xor", Recipe(optimizer="Adam", lr=0.01))
@@ -384,6 +388,35 @@ def test_what_was_before_has_a_name(make_bowl: Bowls) -> None:
     assert [surface.labels[lane].get_text() for lane in ("you", "twin")] == ["SGD", "Adam"]
     lab.change(lr=0.3)
     assert surface.labels["you"].get_text() == "SGD leaves the picture at step 2"
+    lab.change(lr=0.2, momentum=0.2)
+    assert surface.labels["you"].get_text() == "SGD, momentum 0.2"
+
+
+def test_no_best_is_marked_where_nothing_arrives(make_bowl: Bowls) -> None:
+    lab = make_bowl()
+    fates = lab.views.drawings.fates
+    assert fates.best_name.get_text() == "fastest"
+
+    def marks(at: int) -> list[str]:
+        return [mark["label"] for mark in lab.controls.state["controls"][at]["marks"]]
+
+    lab.change(keep_grad=1.0)
+    assert "flat x 1.00" in said(lab) or "flat x 1.00 in ripples" in said(lab)
+    assert [label.split()[0] for label in marks(0)] == ["edge"]
+    assert marks(1) == ["0", "1"]
+    assert fates.best_name.get_text() == "" and not len(fates.best.get_xdata())
+    lab.change(keep_grad=0.0, lr=1e6)
+    assert marks(1) == ["0", "1"]
+    assert "each step steep x -8e+06. Edge" in said(lab)
+    assert fates.best_name.get_text() == "fastest"
+
+
+def test_the_map_says_whose_fate_it_is(make_bowl: Bowls) -> None:
+    lab = make_bowl()
+    title = lambda: lab.views.drawings.fates.ax.get_title(loc="left")  # noqa: E731
+    assert title() == "momentum; fate of the slower direction"
+    lab.change(optimizer="Adam")
+    assert title() == "momentum"
 
 
 def test_a_rival_leaves_no_grey_line(make_bowl: Bowls) -> None:
@@ -419,11 +452,13 @@ def test_presenting_shows_the_surface_alone(make_bowl: Bowls) -> None:
     assert lab.views is not usual and usual.surface.comm is None
     assert len(lab.root.children[0].children[1].children) == 1
     assert [control["name"] for control in lab.controls.state["controls"]] == ["lr"]
+    assert lab.head.state["presenting"]
     lab.change(lr=0.26)
     assert len(lab.views.drawings.surface.tips["you"].get_segments()) == 2
     hear(lab, "present", value=False)
     assert len(lab.root.children[0].children[1].children) == 2
     assert len(lab.controls.state["controls"]) == 3
+    assert not lab.head.state["presenting"]
     assert widgets() == before
 
 
@@ -576,7 +611,7 @@ def test_a_goal_says_how_far_it_is_and_what_has_to_be_set_back(make_bowl: Bowls)
     lab = make_bowl()
     hear(lab, "goal", value="swing")
     lab.change(lr=0.24)
-    assert lab.goals.state["text"].endswith("Now 29 such crossings, it ends at 0.0307.")
+    assert lab.goals.state["text"].endswith("Now 30 such crossings, it ends at 0.107.")
     for name, value in (("angle", 20.0), ("noise", 0.1), ("steps", 31)):
         hear(lab, "goal", value="swing")
         hear(lab, "goal", value="swing")
