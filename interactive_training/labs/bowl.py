@@ -419,14 +419,10 @@ class BowlLab:
     def _show_parts(self, again: bool = False) -> None:
         shown = self.shown
         large = self.views.large
-        heading = bowlwords.heading(
-            shown, self.reading, self.question, self.hide, presenting=large
-        )
+        heading = bowlwords.heading(shown, self.reading, self.question, self.hide, presenting=large)
         self.head.show(heading, again=again)
         asked = self._question()
-        steering = bowlwords.steering(
-            shown, self.reading, alone=large, telling=not asked["open"]
-        )
+        steering = bowlwords.steering(shown, self.reading, alone=large, telling=not asked["open"])
         self.controls.show(steering, again=again)
         self.asked.show(asked, again=again)
         text = self.refusal or self._sentence()
