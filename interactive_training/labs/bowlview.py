@@ -125,7 +125,7 @@ class Drawings:
         shares = reading.shares() if len(reading.paths) == 1 and trail is None else None
         steps = reading.race.steps
         if shares is not None:
-            named = self.heights.name("loss by direction (log)")
+            named = self.heights.name("height by direction (log)")
             lines = {"you": ("steep", shares[:, 1]), "flat": ("flat", shares[:, 0])}
             return self.heights.show(lines | ghost, steps, goal) or named
         named = self.heights.name("height above the lowest point (log)")

@@ -224,4 +224,8 @@ def test_sliders_marks_racers_and_the_hand(lab: OpenNotebook) -> None:
     notebook.wait(SAYS, "By hand")
     shot(notebook, "bowl-10-compare")
     page.get_by_role("button", name="Done").click()
+    page.locator("[data-key=goalswing]").press("Enter")
+    notebook.wait(GOAL, "Now 2 such crossings")
+    focused = page.evaluate("() => document.activeElement.dataset.key")
+    assert focused == "goalswing"  # though its name has changed
     assert notebook.errors == []
