@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -167,18 +168,30 @@ def test_presenting(lab: OpenNotebook) -> None:
     assert notebook.errors == []
 
 
-def test_a_page_loaded_again_is_not_presenting(lab: OpenNotebook) -> None:
-    notebook = lab(LAB)
+@pytest.mark.parametrize(
+    ("made", "head"),
+    [("BowlLab()", "lab.head"), ("TrainingLab('moons', until=5)", "lab.view.top")],
+)
+def test_a_page_loaded_again_is_not_presenting(lab: OpenNotebook, made: str, head: str) -> None:
+    notebook = lab(f"from interactive_training.labs import *\nlab = {made}\nlab")
     notebook.run()
-    notebook.wait(PAINTED, 1)
+    painted = "() => Number(document.querySelector('.live-figure')?.dataset.painted) > 0"
+    notebook.wait(painted)
     page = notebook.page
+
+    def presenting(now: bool) -> None:
+        end = time.monotonic() + 30
+        while notebook.run_code(f"print({head}.state['presenting'])") != f"{now}\n":
+            assert time.monotonic() < end
+            page.wait_for_timeout(100)
+
+    presenting(False)
     page.get_by_role("button", name="presenter mode").click()
-    notebook.wait("() => document.querySelectorAll('.live-figure').length === 1")
-    assert notebook.run_code("print(lab.views.large)") == "True\n"
+    presenting(True)
     notebook.reload()
-    notebook.wait(PAINTED, 1)
+    notebook.wait(painted)
     assert page.evaluate("() => document.fullscreenElement === null")
-    assert notebook.run_code("print(lab.views.large)") == "False\n"
+    presenting(False)
     assert notebook.errors == []
 
 
