@@ -69,7 +69,7 @@ class Goal:
 
 def end(reading: Reading) -> str:
     """How high the learner's path ends, in words."""
-    return f"it ends at {reading.heights[0][-1]:.3g}"
+    return f"at {reading.heights[0][-1]:.3g}"
 
 
 def below(height: float) -> Callable[[Reading], bool]:
@@ -142,19 +142,19 @@ GOALS: tuple[Goal, ...] = (
     Goal(
         "swing",
         "Swing, but arrive",
-        "Cross the valley 10 times, |w1| over 0.05 before and after; end below 0.01.",
+        "10 crossings, |w1| over 0.05 before and after; end below 0.01.",
         4.0,
         30,
         0.01,
         Recipe(lr=0.15),
         swings(10, 0.01),
-        lambda reading: f"{crossings(reading)} such crossings, {end(reading)}",
+        lambda reading: f"{crossings(reading)}, {end(reading)}",
         lambda _: "just below the edge every step lands on the other side, a little lower.",
     ),
     Goal(
         "long bowl",
         "Make momentum pay",
-        "Condition number 100: end below 1e-6 after at most 100 steps.",
+        "Condition number 100: end below 1e-6, in 100 steps or less.",
         100.0,
         100,
         1e-6,
@@ -166,7 +166,7 @@ GOALS: tuple[Goal, ...] = (
     Goal(
         "plain",
         "Without it",
-        "The same with one fixed lr and no momentum: end below 1e-6.",
+        "The same (below 1e-6) with one fixed lr and no momentum.",
         100.0,
         100,
         1e-6,
@@ -178,13 +178,13 @@ GOALS: tuple[Goal, ...] = (
     Goal(
         "adam",
         "Break Adam",
-        "Adam with lr 0.1 or more, above height 1 in the last 25 of 100 steps.",
+        "Adam, lr 0.1 or more: above height 1 in the last 25 of 100 steps.",
         4.0,
         100,
         1.0,
         Recipe(optimizer="Adam", lr=0.3),
         restless(0.1, 100, 1.0),
-        lambda reading: f"at most {highest(reading):.3g}, after {reading.race.steps} steps",
+        lambda reading: f"{highest(reading):.3g} in {reading.race.steps} steps",
         usual_momentum(1.0),
     ),
 )
