@@ -145,7 +145,7 @@ class FateChart:
         rates: Floats,
         fates: Ints,
         names: tuple[str, ...],
-        best: tuple[float, float],
+        best: tuple[float, float] | None,
     ) -> None:
         """Draw the regions of `fates` (rows: momentum), shaded by the factor a step, `rates`.
 
@@ -182,10 +182,15 @@ class FateChart:
             self.ax.add_collection(layer, autolim=False)
         self.ax.set(xlim=(lr[0] if log else 0, lr[-1]), ylim=(0, 1))
         self.names = [self._name(lr, momentum, fates == kind, n) for kind, n in enumerate(names)]
-        self.best.set_data([best[0]], [best[1]])
-        self.best_name.set_text("fastest")
-        self._place_best(best)
+        self.best.set_data(*([], []) if best is None else ([best[0]], [best[1]]))
+        self.best_name.set_text("" if best is None else "fastest")
+        if best is not None:
+            self._place_best(best)
         self.hide(False)
+
+    def say(self, what: str) -> None:
+        """Name the axis of the momentum, and beside it what is mapped if that needs words."""
+        self.ax.set_title(f"momentum; {what}" if what else "momentum", loc="left")
 
     def _place_best(self, best: tuple[float, float]) -> None:
         """Put the mark's name above, left below or below it, away from the names of the regions."""

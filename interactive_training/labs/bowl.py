@@ -367,9 +367,9 @@ class BowlLab:
         with self._state:
             if shown.race != self.shown.race:
                 shown = replace(shown, hint="", guess="")
-            self.shown = shown
+            self.shown = shown.with_reached(self.shown.reached)  # one may have come meanwhile
             self.refusal = ""
-            self._latest.put(shown)
+            self._latest.put(self.shown)
 
     def _seen(self, visible: bool) -> None:
         """A page shows the lab: from now on the worker draws, for the size the page gave it."""
@@ -409,19 +409,20 @@ class BowlLab:
             self.views.show(shown, found, cloud)
             now = time.monotonic()
             newest = shown is self.shown and not shown.moving
+            if shown.goal is not None and shown.goal.check(found):
+                with self._state:
+                    self.shown = self.shown.with_reached([shown.goal.name])
             if newest or now - self._told > PARTS_EVERY:
                 self._told = now
                 self._show_parts()
 
     def _show_parts(self, again: bool = False) -> None:
         shown = self.shown
-        self.head.show(
-            bowlwords.heading(shown, self.reading, self.question, self.hide), again=again
-        )
+        large = self.views.large
+        heading = bowlwords.heading(shown, self.reading, self.question, self.hide, presenting=large)
+        self.head.show(heading, again=again)
         asked = self._question()
-        steering = bowlwords.steering(
-            shown, self.reading, alone=self.views.large, telling=not asked["open"]
-        )
+        steering = bowlwords.steering(shown, self.reading, alone=large, telling=not asked["open"])
         self.controls.show(steering, again=again)
         self.asked.show(asked, again=again)
         text = self.refusal or self._sentence()
@@ -433,7 +434,7 @@ class BowlLab:
                 "why": [],
             }
         )
-        self.goals.show(bowlwords.goals(shown, self.reading, self.refusal))
+        self.goals.show(bowlwords.goals(shown, self.reading))
         self.views.surface.say(text)
 
     def _question(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What is on the screen of a BowlLab, and what each of its buttons makes of that."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,8 +21,8 @@ class Shown:
     """All that is on the screen of a BowlLab besides what it computes itself.
 
     `selected` is the racer whose controls are in view, `before` what the grey line shows,
-    `moment` its step in slow motion, `guess` what the learner expected of this race. `moving` says
-    that the start is held: what takes long waits.
+    `moment` its step in slow motion, `guess` what the learner expected of this race. `reached`
+    names the goals that were. `moving` says that the start is held: what takes long waits.
     """
 
     race: Race
@@ -31,6 +32,7 @@ class Shown:
     moment: int | None = None
     hand: Hand | None = None
     goal: Goal | None = None
+    reached: tuple[str, ...] = ()
     given_up: bool = False
     hint: str = HINT
     guess: str = ""
@@ -42,8 +44,8 @@ class Shown:
         return self.hand is not None and self.hand.blind
 
     def on(self, race: Race) -> "Shown":
-        """Another race in its first state, with nothing else on the screen."""
-        return Shown(race, hint="")
+        """Another race in its first state, with nothing else but the goals that were reached."""
+        return Shown(race, hint="", reached=self.reached)
 
     def slow_motion(self, verb: str, found: Reading) -> "Shown":
         """Slow motion of the selected racer on or off ("moment"), or a step on ("next") or back."""
@@ -62,6 +64,13 @@ class Shown:
         if goal is None or goal == self.goal:
             return replace(self, goal=None)
         return replace(self.on(goal.race()), goal=goal)
+
+    def with_reached(self, names: Collection[str]) -> "Shown":
+        """The same with more goals that were reached; itself if it has them already."""
+        if set(names) <= set(self.reached):
+            return self
+        known = {*self.reached, *names}
+        return replace(self, reached=tuple(g.name for g in GOALS if g.name in known))
 
     def by_hand(self, verb: str) -> "Shown":
         """Be the optimizer ("hand"), then let it go from the same start ("go"), then no more."""

@@ -34,6 +34,7 @@ SHAPE: Mapping[str, type] = {
     "cloud": bool,
     "moment": int,
     "goal": str,
+    "reached": list,
     "given_up": bool,
     "hand": list,
     "blind": bool,
@@ -88,6 +89,7 @@ class BowlState:
             "cloud": shown.cloud,
             "moment": NO_MOMENT if shown.moment is None else shown.moment,
             "goal": "" if shown.goal is None else shown.goal.name,
+            "reached": list(shown.reached),
             "given_up": shown.given_up,
             "hand": [list(point) for point in moves],
             "blind": shown.blind,
@@ -101,6 +103,8 @@ class BowlState:
     def from_string(cls, text: str) -> "BowlState":
         """The state in a string; raises StateStringError in words for anything else."""
         found: Any = unpacked(text)
+        if isinstance(found, dict):
+            found.setdefault("reached", [])  # strings of before it was kept
         check_shape(found, SHAPE)
         try:
             hide = names_of(found["hide"])
@@ -129,6 +133,9 @@ def shown_of(found: Mapping[str, Any]) -> Shown:
         raise unreadable("moment")
     if found["goal"] and found["goal"] not in goals:
         raise unreadable("goal")
+    reached = tuple(name for name in goals if name in found["reached"])
+    if list(reached) != found["reached"]:
+        raise unreadable("reached")
     return Shown(
         race,
         selected=found["selected"],
@@ -136,6 +143,7 @@ def shown_of(found: Mapping[str, Any]) -> Shown:
         moment=None if moment == NO_MOMENT else moment,
         hand=hand_of(ground, found["hand"], found["blind"]),
         goal=goals.get(found["goal"]),
+        reached=reached,
         given_up=found["given_up"],
         hint="",
     )

@@ -32,6 +32,7 @@ LONGEST = 0.22  # of the picture's width, for an arrow
 CLIPPED = 0.1  # of the picture's width, for what clipping leaves
 ToDrag = Callable[[float, float, bool], bool | None]
 Cloud = tuple[Floats, Floats]  # starts and ends
+SLOWER = "fate of the slower direction"  # a fast one may swing where that one does not
 # What a map is for, how it is made with the names of its regions, and why there is none.
 Made = tuple[Any, Callable[[], tuple[FateMap, tuple[str, ...]]] | None, str]
 
@@ -124,7 +125,7 @@ class Drawings:
         shares = reading.shares() if len(reading.paths) == 1 and trail is None else None
         steps = reading.race.steps
         if shares is not None:
-            named = self.heights.name("loss by direction (log)")
+            named = self.heights.name("height by direction (log)")
             lines = {"you": ("steep", shares[:, 1]), "flat": ("flat", shares[:, 0])}
             return self.heights.show(lines | ghost, steps, goal) or named
         named = self.heights.name("height above the lowest point (log)")
@@ -149,9 +150,11 @@ class Drawings:
         elif changed and make is not None:
             try:
                 found, names = make()
+                what = SLOWER if names == curves.FATES else ""
                 self.fates.show_map(
                     found.lr, found.momentum, found.rates, found.fates, names, found.best
                 )
+                self.fates.say(what)
             except TaskError as error:
                 key, note = None, f"No map: {error}"
                 self.fates.hide(True)
@@ -186,7 +189,9 @@ def names(reading: Reading) -> list[str]:
     recipes = [racer.recipe for racer in reading.race.racers]
     if len(recipes) == 1:
         return [""]
-    return [f"{r.optimizer} {r.momentum:.2g}" if r.momentum else r.optimizer for r in recipes]
+    return [
+        f"{r.optimizer}, momentum {r.momentum:.2g}" if r.momentum else r.optimizer for r in recipes
+    ]
 
 
 def pins_of(reading: Reading) -> dict[str, Point]:

@@ -16,7 +16,9 @@ from interactive_training.probes.curvature import Rule
 from interactive_training.probes.reading import Reading
 
 
-def heading(shown: Shown, found: Reading, question: str, hide: Sequence[str]) -> dict[str, Any]:
+def heading(
+    shown: Shown, found: Reading, question: str, hide: Sequence[str], *, presenting: bool
+) -> dict[str, Any]:
     """The question, what the race is on, and two other ways to look at it."""
     note = shown.race.ground.row.notice
     if shown.race.ground.is_quadratic and found.bowl is not None:
@@ -32,6 +34,7 @@ def heading(shown: Shown, found: Reading, question: str, hide: Sequence[str]) ->
             {"label": "1,000 starts", "verb": "cloud", "on": shown.cloud},
         ],
         "hidden": list(hide),
+        "presenting": presenting,
     }
 
 
@@ -96,24 +99,26 @@ def buttons(shown: Shown, found: Reading) -> list[dict[str, Any]]:
     return [*cannot, button("Be the optimizer", "hand")]
 
 
-def goals(shown: Shown, found: Reading, refused: str) -> dict[str, Any]:
-    """The goals to choose from, and of the chosen one what to reach, and whether it is."""
+def goals(shown: Shown, found: Reading) -> dict[str, Any]:
+    """The goals to choose from, and of the chosen one what to reach, and how far that is."""
     wanted = shown.goal
-    reached = wanted is not None and not refused and wanted.check(found)
     if wanted is None:
         text = "Goals: press one. The lab says when you are there."
-    elif reached:
-        text = f"Reached: {wanted.moral}"
+    elif found.race == shown.race and wanted.check(found):
+        text = f"Reached: {wanted.moral(found)}"
     elif shown.given_up:
         text = f"Right: {wanted.why}" if wanted.why else f"It can be done: {wanted.words}"
     else:
-        text = f"Goal: {wanted.words}"
-    done = " \u2713" if reached else " \u2022"
+        text = f"Goal: {wanted.words} {wanted.now(found)}"
+    labels = [
+        goal.label + " \u2713" * (goal.name in shown.reached) + " \u2022" * (goal == wanted)
+        for goal in GOALS
+    ]
     return {
         "text": text,
         "failed": False,
         "buttons": [
-            button(goal.label + done * (goal == wanted), "goal", goal.name) for goal in GOALS
+            button(label, "goal", goal.name) for label, goal in zip(labels, GOALS, strict=True)
         ],
         "why": [],
     }

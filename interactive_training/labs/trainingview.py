@@ -219,6 +219,7 @@ class TrainingView:
                 "undo": session.can_undo,
                 "pin": "Unpin" if len(shown.pins) == PINS else "Pin",
                 "hidden": list(shown.hide),
+                "presenting": shown.large,
             },
             again=again,
         )

@@ -17,6 +17,7 @@ from interactive_training.engine.surfaces import Point, Surface
 MONOTONE, RIPPLES, OSCILLATION, DIVERGES = range(4)
 FATES = ("monotone", "ripples", "oscillation", "diverges")
 EVEN = 1e-9  # how near to 1 a factor counts as 1
+SHRINKS = 1 - 1e-5  # below it a direction shrinks, whatever the rounding
 Complexes = NDArray[np.complex128]
 
 
@@ -141,14 +142,14 @@ class FateMap:
     """What becomes of every learning rate (columns) and momentum (rows).
 
     `rates` holds the size of the factor a step in the end, `fates` what comes of it, as an index
-    into FATES, and `best` the pair with the smallest factor.
+    into FATES, and `best` the pair with the smallest factor, or None where none shrinks.
     """
 
     lr: Floats
     momentum: Floats
     rates: Floats
     fates: NDArray[np.int64]
-    best: Point
+    best: Point | None
 
 
 def fate_map(rule: Rule, values: Sequence[float], cells: tuple[int, int] = (220, 160)) -> FateMap:
@@ -165,7 +166,8 @@ def fate_map(rule: Rule, values: Sequence[float], cells: tuple[int, int] = (220,
     )
     rates = np.abs(both)
     row, column = np.unravel_index(int(np.argmin(rates)), rates.shape)
-    return FateMap(lr, momentum, rates, fate(both), (float(lr[column]), float(momentum[row])))
+    best = (float(lr[column]), float(momentum[row])) if rates.min() < SHRINKS else None
+    return FateMap(lr, momentum, rates, fate(both), best)
 
 
 def rates(rule: Rule, values: Sequence[float]) -> list[complex]:

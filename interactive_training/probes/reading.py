@@ -86,21 +86,26 @@ def marks(reading: Reading, lane: int) -> dict[str, list[tuple[float, str]]]:
     rule, bowl = reading.rules[lane], reading.bowl
     if rule is None or bowl is None:
         return {"lr": [], "momentum": []}
-    best, edge, mass, useful = places(rule, bowl.values)
+    best, edge, mass, useful, arrives = places(rule, bowl.values)
     return {
-        "lr": [(best, f"best {short(best)}"), (edge, f"edge {short(edge)}")],
+        "lr": [*[(best, f"best {short(best)}")] * arrives, (edge, f"edge {short(edge)}")],
         "momentum": [(0.0, "0"), *[(mass, f"best {short(mass)}")] * useful, (1.0, "1")],
     }
 
 
 @lru_cache(maxsize=64)
-def places(rule: Rule, values: tuple[float, float]) -> tuple[float, float, float, bool]:
-    """The best and the largest learning rate, the best momentum, and whether it helps."""
-    mass = curves.best_momentum(rule, values)
+def places(rule: Rule, values: tuple[float, float]) -> tuple[float, float, float, bool, bool]:
+    """The best and the largest learning rate, the best momentum, and whether it helps.
+
+    Last, whether the best learning rate arrives at all: with all of the gradient kept none does.
+    """
+    best, mass = curves.best_lr(rule, values), curves.best_momentum(rule, values)
     still = curves.worst(replace(rule, momentum=0.0), values)
-    gained = curves.worst(replace(rule, momentum=mass), values) < still - 1e-3
+    with_it = curves.worst(replace(rule, momentum=mass), values)
+    gained = with_it < min(still - 1e-3, curves.SHRINKS)
     useful = gained and mass > 0.08  # nearer to 0 the two marks would be one
-    return curves.best_lr(rule, values), curves.edge(rule, values), mass, useful
+    arrives = curves.worst(replace(rule, lr=best), values) < curves.SHRINKS
+    return best, curves.edge(rule, values), mass, useful, arrives
 
 
 def pressed(race: Race, at: Point, lane: int = 0) -> tuple[float, float] | None:
@@ -120,7 +125,9 @@ def pressed(race: Race, at: Point, lane: int = 0) -> tuple[float, float] | None:
 def pressed_words(race: Race, at: Point, lane: int = 0) -> str:
     """The same in words, or nothing."""
     found = pressed(race, at, lane)
-    return "" if found is None else f" lr x sharpness {found[0]:.2g}, edge {found[1]:.2g}."
+    if found is None:
+        return ""
+    return f" There lr x sharpness {found[0]:.2g}, edge {found[1]:.2g}."
 
 
 def span(race: Race) -> tuple[float, float, bool]:
@@ -210,6 +217,7 @@ def _height(reading: Reading) -> float:
 
 def times(factor: complex) -> str:
     """A factor a step in words: "x -0.20", or "x 0.71 in ripples"."""
-    if abs(factor.imag) > 1e-7:
-        return f"x {abs(factor):.2f} in ripples"
-    return f"x {factor.real:.2f}"
+    swings = abs(factor.imag) > 1e-7
+    size = abs(factor) if swings else factor.real
+    words = f"x {size:.2f}" if abs(size) < 100 else f"x {size:.3g}"
+    return f"{words} in ripples" if swings else words

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,7 +125,7 @@ def test_nothing_sticks_out_or_is_squeezed(lab: OpenNotebook, width: int) -> Non
     notebook.run()
     notebook.wait(PAINTED, 1)
     notebook.page.get_by_role("button", name="Swing, but arrive").click()
-    notebook.wait(GOAL, "valley")
+    notebook.wait(GOAL, "crossings")
     shot(notebook, f"bowl-12-{width}")
     found = notebook.page.evaluate(
         """() => {
@@ -138,11 +139,13 @@ def test_nothing_sticks_out_or_is_squeezed(lab: OpenNotebook, width: int) -> Non
                 out: out.map(([node]) => node.dataset.key ?? node.textContent),
                 slider: Math.min(...ranges.map(([, box]) => box.width)),
                 sentence: words.height,
+                height: document.querySelector(".it-lab").getBoundingClientRect().height,
             };
         }"""
     )
     assert found["out"] == []
     assert found["slider"] > 80 and found["sentence"] < 64
+    assert width < 848 or found["height"] <= 480
     assert notebook.errors == []
 
 
@@ -167,15 +170,40 @@ def test_presenting(lab: OpenNotebook) -> None:
     assert notebook.errors == []
 
 
+@pytest.mark.parametrize(
+    ("made", "head"),
+    [("BowlLab()", "lab.head"), ("TrainingLab('moons', until=5)", "lab.view.top")],
+)
+def test_a_page_loaded_again_is_not_presenting(lab: OpenNotebook, made: str, head: str) -> None:
+    notebook = lab(f"from interactive_training.labs import *\nlab = {made}\nlab")
+    notebook.run()
+    painted = "() => Number(document.querySelector('.live-figure')?.dataset.painted) > 0"
+    notebook.wait(painted)
+    page = notebook.page
+
+    def presenting(now: bool) -> None:
+        end = time.monotonic() + 30
+        while notebook.run_code(f"print({head}.state['presenting'])") != f"{now}\n":
+            assert time.monotonic() < end
+            page.wait_for_timeout(100)
+
+    presenting(False)
+    page.get_by_role("button", name="presenter mode").click()
+    presenting(True)
+    notebook.reload()
+    notebook.wait(painted)
+    assert page.evaluate("() => document.fullscreenElement === null")
+    presenting(False)
+    assert notebook.errors == []
+
+
 def test_sliders_marks_racers_and_the_hand(lab: OpenNotebook) -> None:
     notebook = lab(LAB)
     notebook.run()
     notebook.wait(PAINTED, 1)
     page = notebook.page
     page.get_by_role("button", name="set lr to edge .25").click()
-    notebook.wait(SAYS, "steep x -1.00")
-    page.locator("[data-key=range-lr]").focus()
-    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")  # the slider has the focus
     notebook.wait(SAYS, "Leaves the picture at step")
     shot(notebook, "bowl-4-edge")
     page.get_by_role("button", name="set lr to best .20").click()
@@ -211,4 +239,8 @@ def test_sliders_marks_racers_and_the_hand(lab: OpenNotebook) -> None:
     notebook.wait(SAYS, "By hand")
     shot(notebook, "bowl-10-compare")
     page.get_by_role("button", name="Done").click()
+    page.locator("[data-key=goalswing]").press("Enter")
+    notebook.wait(GOAL, "Now 2, at 4.57e-09")
+    focused = page.evaluate("() => document.activeElement.dataset.key")
+    assert focused == "goalswing"  # though its name has changed
     assert notebook.errors == []

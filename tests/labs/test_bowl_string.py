@@ -53,6 +53,8 @@ def by_hand(make_bowl: Bowls) -> BowlLab:
 
 def at_a_goal(make_bowl: Bowls) -> BowlLab:
     lab = make_bowl()
+    hear(lab, "goal", value="swing")
+    lab.change(lr=0.23)
     hear(lab, "goal", value="plain")
     hear(lab, "impossible")
     return lab
@@ -86,6 +88,13 @@ def test_a_string_brings_a_lab_back(make_bowl: Bowls, state: Callable[[Bowls], B
         assert again.to_string() == text
     finally:
         again.close()
+
+
+def test_a_string_of_before_ticks_were_kept_is_read(plain: dict[str, Any]) -> None:
+    old = {name: value for name, value in plain.items() if name != "reached"}
+    lab = BowlLab.from_string(packed({**old, "goal": "swing"}))
+    assert lab.shown.goal is not None and lab.shown.reached == ()
+    lab.close()
 
 
 def test_what_a_string_cannot_hold_is_said(make_bowl: Bowls) -> None:
@@ -153,6 +162,8 @@ def test_the_strings_of_two_labs_are_told_apart(make_bowl: Bowls) -> None:
         ({"selected": 1}, "selected .* not readable"),
         ({"moment": 10**6}, "moment .* not readable"),
         ({"goal": "gold"}, "goal .* not readable"),
+        ({"reached": ["gold"]}, "reached .* not readable"),
+        ({"reached": [["swing"]]}, "reached .* not readable"),
         ({"hand": [[0.0, 0.0], [50.0, 0.0]]}, "off the picture"),
         ({"hand": [[0.0, 0.0]] * 300}, "hand .* not readable"),
         ({"hide": ["everything"]}, "cannot be hidden"),

@@ -52,21 +52,30 @@ function slider(first, set) {
       const value = nudged(now, event);
       if (value === null) return;
       event.preventDefault();
-      now = { ...now, value }; // the next press goes on from here, however late the answer comes
-      range.value = toPlace(value);
-      set(value);
+      go(value);
     },
   });
+  const go = (value) => {
+    now = { ...now, value }; // the next press goes on from here, however late the answer comes
+    range.value = toPlace(value);
+    set(value);
+  };
   const number = entry(first.name, first.label, set);
+  /* The value of a mark, and the focus, so that the arrow keys go on from there. */
+  const jump = (value) => {
+    go(value);
+    range.focus();
+  };
   const marks = make("div", { class: "it-marks" });
   const node = make("div", { class: "it-control" },
     make("label", { for: id }, first.label), make("div", { class: "it-slider" }, range), number.node,
     ...(first.marks?.length ? [marks] : []));
   for (const mark of first.marks ?? []) {
-    marks.append(button(mark.label, () => set(mark.at), { "aria-label": `set ${first.label} to ${mark.label}` }));
+    marks.append(button(mark.label, () => jump(mark.at), { "aria-label": `set ${first.label} to ${mark.label}` }));
   }
   return {
     node,
+    jump,
     put(state) {
       now = state;
       if (!held) range.value = toPlace(state.value);
@@ -148,7 +157,7 @@ function marked(first, set) {
   const scale = make("div", { class: "it-scale" });
   made.node.append(scale);
   const draw = rebuilder(scale, (state) => state.marks.map((mark) => make("span", {},
-    button(mark.label, () => set(mark.at),
+    button(mark.label, () => made.jump(mark.at),
       { "aria-label": `set ${first.label} to ${mark.label}`, "data-key": `mark-${first.name}-${mark.label}` }))),
   (state) => {
     const shares = state.marks.map(({ at }) => shareAt(state, at));

@@ -40,15 +40,17 @@ function headOf(el, send) {
       setText(note, state.note);
       setup.style.display = state.hidden.includes("setup") ? "none" : "";
       drawSetup(shape(state.controls), state.controls);
+      presenter.draw(state);
     },
     end: presenter.end,
   };
 }
 
 /* The button for the presenter mode: the lab alone on the whole screen. However it ends, Python is
-   told, which draws its pictures at another size. */
+   told, which draws its pictures at another size. A page that was loaded again is not full screen. */
 function presenterOf(el, send) {
   let presenting = false;
+  let drawn = false;
   const follow = () => {
     const lab = el.closest(".it-lab");
     const full = lab !== null && document.fullscreenElement === lab;
@@ -61,6 +63,10 @@ function presenterOf(el, send) {
   document.addEventListener("fullscreenchange", follow);
   return {
     node: button("", turn, { class: "it-plain it-present", "aria-label": "presenter mode", title: "Full screen, for a class; Esc comes back" }),
+    draw(state) {
+      if (!drawn && state.presenting && !document.fullscreenElement) send({ verb: "present", value: false });
+      drawn = true;
+    },
     end: () => document.removeEventListener("fullscreenchange", follow),
   };
 }

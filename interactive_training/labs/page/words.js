@@ -10,7 +10,7 @@ function words(el, send) {
     if (event.key === "Escape" && toggle) { toggle.click(); toggle.focus(); }
   });
   const drawButtons = rebuilder(buttons, (state) => state.buttons.map((one) =>
-    button(one.label, () => send({ verb: one.verb, value: one.value }), { "data-key": one.verb + one.label })),
+    button(one.label, () => send({ verb: one.verb, value: one.value }), { "data-key": one.verb + (one.value ?? one.label) })),
   (state) => buttons.querySelector("[data-key^=why]")?.setAttribute("aria-expanded", String(state.why.length > 0)));
   const drawWhy = rebuilder(why, (state) => state.why.map(([name, text]) =>
     make("div", {}, make("b", {}, `${name}: `), text)), () => {});
