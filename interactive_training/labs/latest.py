@@ -26,12 +26,19 @@ class Latest(Generic[T]):
         self._worker: threading.Thread | None = None
         self._ending = False
         self._free_at = 0.0
+        self._working = False
         self.done = 0  # requests that were worked on
 
     @property
     def alive(self) -> bool:
         """Whether the thread is running."""
         return self._worker is not None and self._worker.is_alive()
+
+    @property
+    def idle(self) -> bool:
+        """Whether every request has been worked on or dropped."""
+        with self._wake:
+            return not self._slot and not self._working
 
     def put(self, request: T) -> None:
         """Ask for this, in place of whatever still waits."""
@@ -86,8 +93,10 @@ class Latest(Generic[T]):
             if not self._slot:
                 return
             request = self._slot.pop()
+            self._working = True
         try:
             self._work(request)
         except Exception as error:
             self._failed(error)
         self.done += 1
+        self._working = False

@@ -38,14 +38,9 @@ def looked_at(lab: BowlLab) -> None:
 def settled(lab: BowlLab) -> None:
     """Wait until the newest request is on the screen."""
     end = time.monotonic() + 20
-    while lab.reading.race != lab.race and time.monotonic() < end:
+    while not (lab._latest.idle and lab.reading.race == lab.race) and time.monotonic() < end:
         time.sleep(0.005)
-    assert lab.reading.race == lab.race
-    done = -1
-    while done != lab._latest.done and time.monotonic() < end:
-        done = lab._latest.done
-        with lab._drawing:  # what is being drawn is waited for, however slow the machine
-            time.sleep(0.1)
+    assert lab._latest.idle and lab.reading.race == lab.race
 
 
 def said(lab: BowlLab) -> str:
