@@ -9,7 +9,7 @@ import inspect
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from interactive_training.engine import stages
@@ -115,9 +115,15 @@ def fold(statements: Sequence[Any], known: Mapping[str, Any]) -> list[Any]:
 def decided(condition: str, known: Mapping[str, Any]) -> bool | None:
     """Whether a condition holds, or None when it asks for more than the recipe and the task."""
     try:
-        return bool(value_of(ast.parse(condition, mode="eval").body, known))
+        return bool(value_of(parsed(condition), known))
     except LookupError:
         return None
+
+
+@cache
+def parsed(condition: str) -> ast.expr:
+    """An expression of the stages as a tree: parsed once, beside whatever other threads parse."""
+    return ast.parse(condition, mode="eval").body
 
 
 def value_of(node: ast.expr, known: Mapping[str, Any]) -> Any:

@@ -75,8 +75,8 @@ SOLVED: dict[str, list[list[tuple[str, str]]]] = {
         [("loss.backward()", "optimizer.zero_grad()\n        loss.backward()")],
     ],
     "02": [
-        [("0.25  # yours: right for one bowl", "2 / torch.linalg.eigvalsh(hessian).max()")],
         [("...  # yours", "w = w - lr * hessian @ w")],
+        [("0.25  # yours: right for one bowl", "2 / torch.linalg.eigvalsh(hessian).max()")],
         [
             (
                 "0.2  # yours: right for one bowl",
