@@ -115,13 +115,13 @@ def fold(statements: Sequence[Any], known: Mapping[str, Any]) -> list[Any]:
 def decided(condition: str, known: Mapping[str, Any]) -> bool | None:
     """Whether a condition holds, or None when it asks for more than the recipe and the task."""
     try:
-        return bool(value_of(parsed(condition), known))
+        return bool(value_of(tree(condition), known))
     except LookupError:
         return None
 
 
 @cache
-def parsed(condition: str) -> ast.expr:
+def tree(condition: str) -> ast.expr:
     """An expression of the stages as a tree: parsed once, beside whatever other threads parse."""
     return ast.parse(condition, mode="eval").body
 
