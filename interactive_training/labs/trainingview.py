@@ -81,7 +81,6 @@ class TrainingView:
         self._watched = self._closed = False
         self._code_of: tuple[Recipe, float] | None = None
         self._refusal = ""
-        self._recipe = session.run.recipe
         self._setup_of: tuple[Task, int] | None = None
         self._setup: dict[str, Any] = {}
         self._drawing = threading.RLock()
@@ -202,8 +201,8 @@ class TrainingView:
         self.panels.show_curves(session, self.marks(), pins, self.guess(), self.span())
         if answers:
             self.panels.show_answers(session)
-        self.panels.update(urgent=session.run.recipe != self._recipe)
-        self._recipe = session.run.recipe
+        changed = self._code_of is not None and session.run.recipe != self._code_of[0]
+        self.panels.update(urgent=changed)
 
     def _show_top(self, again: bool) -> None:
         session, shown = self.session, self.shown

@@ -39,7 +39,9 @@ def judge(session: Session, panels: Panels) -> Verdict:
     run = session.run
     if session.error is not None:
         return Verdict(finding=patterns.of_error(session.error, run.recipe))
-    idle = patterns.of_lines(session.history, run.recipe)
+    done = run.timeline.changes
+    since = run.index - (done[-1].index if done else 0)
+    idle = patterns.of_lines(session.history, run.recipe, since)
     data = run.task.data
     if data is None or panels.shadow is None:
         return Verdict(finding=idle)
@@ -52,8 +54,6 @@ def judge(session: Session, panels: Panels) -> Verdict:
         unchanged = panels.ghost_shadow.accuracy(*rows)
     panels.shadow.follow(run)
     dead = panels.shadow.dead_units(rows[0])
-    done = run.timeline.changes
-    since = run.index - (done[-1].index if done else 0)
     found = patterns.of_curve(session.history, run.recipe, run.task.outputs, dead, since)
     return Verdict(panels.shadow.accuracy(*rows), unchanged, idle or found)
 

@@ -43,10 +43,13 @@ def of_error(error: Exception, recipe: Recipe) -> Finding:
     return Finding(type(error).__name__ + ".", str(error), "undo the last change.")
 
 
-def of_lines(history: History, recipe: Recipe) -> Finding | None:
-    """What is wrong with the lines of a run whose weights stand still, or None when they move."""
+def of_lines(history: History, recipe: Recipe, since: int) -> Finding | None:
+    """What is wrong with the lines of a run whose weights stand still, or None when they move.
+
+    `since` is the number of steps since the last change, which is not blamed for those before it.
+    """
     newest = history.first + len(history) - 1
-    idle = newest - history.updated
+    idle = min(newest - history.updated, len(history), since)
     if idle < max(IDLE_AFTER, 2 * recipe.accumulate) or newest in history.skipped[-1:]:
         return None
     fields: dict[str, Any] = {"stages": Recipe().stages}

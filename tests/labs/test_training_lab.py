@@ -585,6 +585,7 @@ def test_why_is_folded_when_the_run_goes_on(make: Labs) -> None:
     hear(lab, "fix")
     assert lab.run.recipe.stages == Recipe().stages
     assert lab.view.words.state["why"] == []
+    assert lab.view.verdict.finding is None  # the fix has not acted yet, and is not blamed
 
 
 def test_one_proof_at_a_time(make: Labs, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,13 +33,14 @@ def trained(recipe: Recipe, steps: int, task: str = "moons") -> tuple[Run, Histo
 )
 def test_weights_that_stand_still(change: dict[str, object], words: str) -> None:
     run, history = trained(Recipe(lr=0.05, **change), 25)
-    found = of_lines(history, run.recipe)
+    found = of_lines(history, run.recipe, since=25)
     assert found is not None
+    assert of_lines(history, run.recipe, since=3) is None
     assert found.pattern == "no weight has moved in 25 steps."
     assert words in found.diagnosis
     mended, later = trained(Recipe(**{"lr": 0.05, **change, **found.fields}), 25)
     if "grad" not in found.fields:  # that one has two faults
-        assert of_lines(later, mended.recipe) is None
+        assert of_lines(later, mended.recipe, since=25) is None
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_weights_that_stand_still(change: dict[str, object], words: str) -> None
 )
 def test_weights_that_move(change: dict[str, object]) -> None:
     run, history = trained(Recipe(lr=0.05, **change), 60)
-    assert of_lines(history, run.recipe) is None
+    assert of_lines(history, run.recipe, since=60) is None
 
 
 def test_what_was_mended_is_not_blamed_before_it_could_act() -> None:
