@@ -570,6 +570,7 @@ def test_a_rewind_goes_to_before_what_spoilt_the_run(make: Labs) -> None:
     lab.advance(50)
     labels = [button["label"] for button in lab.view.words.state["buttons"]]
     assert labels == ["Why?", "Rewind to 200"]
+    lab.view.panels.pictures.loss.ax.set_xlim(0, 2000)  # as after a long run
     lab.rewind(200)
     until(lambda: lab.run.index == 200)
     assert lab.view.panels.pictures.loss.ax.get_xlim()[1] == 400  # not that of a longer run
