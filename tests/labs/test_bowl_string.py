@@ -172,6 +172,7 @@ def test_the_strings_of_two_labs_are_told_apart(make_bowl: Bowls) -> None:
         ({"ask": {"text": "", "answers": ["a", "b"], "change": {}}}, "no words"),
         ({"ask": {"text": "x", "answers": [], "change": {}}}, "asks with answers"),
         ({"ask": {"text": "x", "answers": ["a", "b"], "change": {"lr": -1}}}, "lr is -1"),
+        ({"ask": {"text": "x", "answers": ["a", "b"], "change": {"os": 1}}}, "no recipe has"),
         ({"version": 9}, "another kind"),
     ],
 )
