@@ -234,8 +234,7 @@ class Marks:
 
     def show(self, marks: Sequence[tuple[int, str]]) -> None:
         """Show the newest of these (step, words)."""
-        low, high = self.ax.get_ylim()
-        left, right = self.ax.get_xlim()
+        left, low, right, high = self.ax.viewLim.extents
         shown = (low, high, left, right, *marks)
         if shown == self.shown:
             return

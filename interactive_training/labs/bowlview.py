@@ -70,7 +70,11 @@ class Drawings:
         tracks = {
             lane: Track(path.points, leaves, name)
             for lane, path, leaves, name in zip(
-                LANES, reading.paths, reading.leaves, names(reading), strict=False
+                LANES,
+                reading.paths,
+                reading.leaves,
+                names(reading, trail is not None),
+                strict=False,
             )
         }
         ghost = Track(np.empty((0, 2)))
@@ -129,7 +133,10 @@ class Drawings:
             lines = {"you": ("steep", shares[:, 1]), "flat": ("flat", shares[:, 0])}
             return self.heights.show(lines | ghost, steps, goal) or named
         named = self.heights.name("height above the lowest point (log)")
-        lines = dict(zip(LANES, zip(LANES, reading.heights, strict=False), strict=False))
+        labels = list(LANES)
+        if trail is not None:  # "you" would be read as the hand
+            labels[0] = reading.race.racers[0].recipe.optimizer
+        lines = dict(zip(LANES, zip(labels, reading.heights, strict=False), strict=False))
         if trail is not None:
             lines["fourth"] = ("hand", trail)
             steps = max(steps, len(trail) - 1)
@@ -184,10 +191,13 @@ class Drawings:
         return key, lambda: (adaptive.outcome_map(race), adaptive.OUTCOMES), ""
 
 
-def names(reading: Reading) -> list[str]:
-    """What each racer is called on the map: its optimizer, with its momentum; nothing if alone."""
+def names(reading: Reading, by_hand: bool = False) -> list[str]:
+    """What each racer is called on the map: its optimizer, with its momentum.
+
+    Nothing for one that is alone, with no path `by_hand` beside it.
+    """
     recipes = [racer.recipe for racer in reading.race.racers]
-    if len(recipes) == 1:
+    if len(recipes) == 1 and not by_hand:
         return [""]
     return [
         f"{r.optimizer}, momentum {r.momentum:.2g}" if r.momentum else r.optimizer for r in recipes

@@ -59,7 +59,10 @@ class Order:
 
 
 def menu(order: Order, run: Run, scale: float, selected: str, running: str) -> dict[str, Any]:
-    """The state of the code part: lines with their words, chips, and the open drawer."""
+    """The state of the code part: lines with their words, chips, and the open drawer.
+
+    With nothing `selected`, "", no drawer is open.
+    """
     recipe = run.recipe
     every = replace(recipe, stages=tuple(stage for stage, _ in order.lines))
     names = {f"recipe.{name}": f"FIELD_{name}" for name in FIELDS}
@@ -91,7 +94,7 @@ def menu(order: Order, run: Run, scale: float, selected: str, running: str) -> d
         if not used(name, recipe)
     ]
     shown = selected if selected in present or selected == "loss" else "zero_grad"
-    return {"lines": lines, "chips": chips, "drawer": opened[shown]}
+    return {"lines": lines, "chips": chips, "drawer": opened[shown] if selected else None}
 
 
 def used(chip: str, recipe: Recipe) -> bool:

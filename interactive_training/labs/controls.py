@@ -158,6 +158,11 @@ def drawer(line: str, recipe: Recipe, task: Task, scale: float) -> dict[str, Any
     return {"title": TITLES[line], "controls": controls[:3], "more": controls[3:], "note": note}
 
 
+def slides(drawer: Mapping[str, Any]) -> bool:
+    """Whether a drawer has a slider among its first controls."""
+    return any(control["kind"] == "slider" for control in drawer["controls"])
+
+
 TITLES: Mapping[str, str] = {
     "zero_grad": "zero_grad",
     "forward": "model",

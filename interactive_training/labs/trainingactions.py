@@ -65,8 +65,9 @@ class TrainingActions:
                 self._show()
             case "fix":
                 self._fix()
-            case "select":
-                shown.selected = value
+            case "select":  # a room has space for a drawer only while somebody looks into it
+                again = shown.large and value == shown.selected
+                shown.selected = "" if again else value
                 self._show()
             case "pin":  # a third press takes the pins off again
                 pins = shown.pins
@@ -77,6 +78,7 @@ class TrainingActions:
                 self._show()
             case "present":
                 shown.large = bool(value)
+                shown.selected = "" if shown.large else shown.selected or "zero_grad"
                 self.view.renew()
             case "answer" | "draw" | "hands" | "recall":
                 self._asked(message)

@@ -245,7 +245,10 @@ class TrainingView:
         shown.order = shown.order.follow(run.recipe.stages)
         line = self.session.line
         state = codemenu.menu(shown.order, run, self._scale(), shown.selected, line)
-        state["rate"] = controls.lr_slider(run.recipe, digits=2 if shown.large else 3)
+        # A room follows one slider: that of the selected line, or else the learning rate.
+        other = shown.large and state["drawer"] and controls.slides(state["drawer"])
+        digits = 2 if shown.large else 3
+        state["rate"] = None if other else controls.lr_slider(run.recipe, digits=digits)
         state["proof"] = trainingwords.of_proof(proving.proof, proving.running)
         self.code.show(state, again=again)
 

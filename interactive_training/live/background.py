@@ -66,7 +66,7 @@ def _geometry(ax: Axes) -> dict[str, Any]:
 
 
 def _limits(ax: Axes) -> tuple[Any, ...]:
-    return (*ax.get_xlim(), *ax.get_ylim(), ax.get_xscale(), ax.get_yscale(), ax.get_visible())
+    return (*ax.viewLim.extents, ax.get_xscale(), ax.get_yscale(), ax.get_visible())
 
 
 def _show(images: Iterable[AxesImage], visible: bool) -> None:

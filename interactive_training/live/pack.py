@@ -11,7 +11,8 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from operator import methodcaller
+from typing import Any, NamedTuple
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -54,8 +55,8 @@ _KINDS: tuple[tuple[type[Artist], Kind], ...] = (
 def moving(figure: Figure) -> Iterator[tuple[int, Artist]]:
     """Yield the animated artists of `figure` with the index of their axes, lowest first."""
     for index, ax in sorted(enumerate(figure.axes), key=lambda pair: pair[1].get_zorder()):
-        animated = [artist for artist in ax.get_children() if artist.get_animated()]
-        for artist in sorted(animated, key=lambda artist: artist.get_zorder()):
+        animated = filter(methodcaller("get_animated"), ax.get_children())
+        for artist in sorted(animated, key=methodcaller("get_zorder")):
             yield index, artist
 
 
@@ -85,8 +86,10 @@ def _kind_of(artist: type[Artist]) -> Kind:
     )
 
 
-@dataclass(frozen=True)
-class Item:
+_UNTOLD = (Rectangle, Annotation)
+
+
+class Item(NamedTuple):
     """What becomes one block: an artist, or neighbouring rectangles together."""
 
     axes: int
@@ -100,7 +103,7 @@ class Item:
 
         Of a list of rectangles others may be meant now, and an annotation's `xy` tells nobody.
         """
-        return self.first.stale or isinstance(self.first, Rectangle | Annotation)
+        return self.first.stale or isinstance(self.first, _UNTOLD)
 
 
 def items(figure: Figure) -> list[Item]:

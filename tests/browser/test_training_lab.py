@@ -254,9 +254,19 @@ def test_momentum_without_leaving_the_presenter(lab: OpenNotebook) -> None:
     notebook.wait("() => document.fullscreenElement !== null")
     page.get_by_role("button", name="Rewind to 200").click()
     notebook.wait(AT, 200)
-    page.locator(".it-line", has_text="output = model").click()
-    kept = page.get_by_role("slider", name="kept")
-    kept.wait_for(state="hidden")
+    # One slider at a time: the learning rate, or that of the selected line.
+    kept, rate = (page.get_by_role("slider", name=name) for name in ("kept", "learning rate"))
+    rate.wait_for()
+    assert kept.count() == 0
+    page.locator(".it-line", has_text="zero_grad").click()
+    kept.wait_for()
+    assert rate.count() == 0
+    page.locator(".it-line", has_text="zero_grad").click()  # a second click closes it
+    rate.wait_for()
+    assert kept.count() == 0
+    page.locator(".it-line", has_text="optimizer.step").click()
+    page.get_by_role("slider", name="momentum").wait_for()
+    assert page.get_by_role("slider").count() == 1
     page.locator(".it-line", has_text="zero_grad").click()
     kept.press("End")
     notebook.wait(

@@ -280,6 +280,9 @@ def test_be_the_optimizer(make_bowl: Bowls) -> None:
     assert lab.paths[0].points[0].tolist() == [3.0, 2.0]  # from where the hand began
     assert said(lab) == "By hand: height 1 after 2 moves. SGD: 4.6e-09 after 30 steps."
     assert surface.trail.get_xydata().tolist() == [[3, 2], [1, 1], [0, 0.5]]
+    named = lab.views.drawings.heights.labels.texts
+    assert [named[lane].get_text() for lane in ("you", "fourth")] == ["SGD", "hand"]
+    assert surface.labels["you"].get_text() == "SGD"
     hear(lab, "over")
     assert not len(surface.trail.get_xdata())
 

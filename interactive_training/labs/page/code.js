@@ -31,8 +31,10 @@ function code(el, send) {
       drawChips([state.chips], state);
       setText(proof, state.proof.words);
       proof.className = "it-proof " + (state.proof.kind ? `it-${state.proof.kind}` : "");
-      drawer.draw(state.drawer);
-      drawRate(shape([state.rate]), [state.rate]);
+      drawer.node.hidden = !state.drawer;
+      if (state.drawer) drawer.draw(state.drawer);
+      rate.hidden = !state.rate;
+      if (state.rate) drawRate(shape([state.rate]), [state.rate]);
     },
     hear(message) {
       if (message.copy !== undefined) copy(message.copy, proof);
