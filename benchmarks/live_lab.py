@@ -22,9 +22,10 @@ from queue import Empty
 from typing import Any
 
 WIDTHS = {200: 516, 132: 250}  # of the lab's figures by their height, on a page 848 pixels wide
-ACK_DELAY = 0.036  # figure.js
+ACK_DELAY, LONGEST_ACK_DELAY = 0.036, 0.15  # figure.js
 ROUNDS = 3
-SECONDS = 2.0
+TURNS = 9  # the machine's speed changes from second to second
+SECONDS = 1.0
 
 
 # In this process: the page and the table ----------------------------------------------------------
@@ -40,7 +41,7 @@ class Page(threading.Thread):
         self.messages = 0
         self.frames = 0
         self._due: float | None = None  # when to answer
-        self._unanswered = 0
+        self._unanswered, self._arrived = 0, -1.0
         self._group, self._number, self._had = "", 0, [0, 0, 0]
 
     def run(self) -> None:
@@ -68,12 +69,15 @@ class Page(threading.Thread):
             self._unanswered += 1
             if self._unanswered > 1:
                 self._answer()
-            self._due = time.monotonic() + ACK_DELAY
+            gap, self._arrived = time.monotonic() - self._arrived, time.monotonic()
+            self._due = self._arrived + min(LONGEST_ACK_DELAY, max(ACK_DELAY, 2 * gap))
 
     def _answer(self) -> None:
         self._unanswered = 0
         views = [[place, "page", True] for place in range(len(self._had))]
-        self._tell(self._group, {"number": self._number, "had": self._had, "views": views})
+        held = time.monotonic() - self._arrived
+        told = {"number": self._number, "held": held, "had": self._had, "views": views}
+        self._tell(self._group, told)
 
     def _tell(self, comm: str, content: dict[str, Any]) -> None:
         data = {"method": "custom", "content": content}
@@ -135,7 +139,7 @@ def watched() -> None:
         assert made.page is not None
         made.ask("0", "import live_lab; lab = live_lab.shown(); bare = live_lab.Bare()")
         rounds = []
-        for _ in range(1 + ROUNDS):
+        for _ in range(1 + TURNS):
             alone = made.ask(f"bare.rate({SECONDS})")
             before, frames = made.ask("live_lab.play(lab)"), made.page.frames
             time.sleep(SECONDS)
@@ -296,7 +300,9 @@ def frame_costs() -> dict[str, Any]:
         update(ours)
         group = ours.view.panels.group
         number, views = group.flow.number, [[place, "page", True] for place in range(3)]
-        group._receive(None, {"number": number, "had": [number] * 3, "views": views}, [])
+        group._receive(
+            None, {"number": number, "held": 0.0, "had": [number] * 3, "views": views}, []
+        )
 
     def draw() -> None:
         update(theirs)

@@ -99,6 +99,7 @@ class History:
         self._earlier = tuple(earlier)  # what came before the first step, for its average
         self._recent = deque(self._earlier, maxlen=AVERAGED)
         self._envelopes = {name: Envelope() for name in COLUMNS}
+        self._reduced: dict[str, tuple[int, Reduced]] = {}  # of how many values, and what it gave
         self.extend(steps)
 
     def __len__(self) -> int:
@@ -142,6 +143,12 @@ class History:
 
     def reduced(self, name: str) -> Reduced:
         """A column for drawing, in at most 192 points."""
+        known = self._reduced.get(name)
+        if known is None or known[0] != len(self):
+            known = self._reduced[name] = len(self), self._reduce(name)
+        return known[1]
+
+    def _reduce(self, name: str) -> Reduced:
         values = self.columns[name]
         if len(values) <= POINTS:  # every value is a point
             each = np.array(values)

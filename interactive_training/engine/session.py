@@ -115,7 +115,7 @@ class Session:
         self._wake = threading.Event()
         self._ending = False
         self._due = self._shown_at = -math.inf  # when the next step is to be, and the last show was
-        self._showing = 0.0  # how long the last show took
+        self._showing = 0.0  # how long a show takes, on the average of the last ones
 
     # Commands, from any thread ------------------------------------------------------------------
 
@@ -272,7 +272,8 @@ class Session:
             self._show()
         except Exception as error:  # a picture that cannot be drawn must not end the worker
             self._failed(error)
-        self._showing = self._clock() - self._shown_at
+        took = self._clock() - self._shown_at
+        self._showing += (took - self._showing) * (0.2 if self._showing else 1)
 
     def _failed(self, error: Exception) -> None:
         self.error = error

@@ -64,7 +64,7 @@ class LossCurve:
     def __init__(self, ax: Axes, *, guessing: float | None, animated: bool = True) -> None:
         self.ax = style.article(ax, f"loss per sample{log_note(ax)}: average of 20 batches")
         self.guessing = guessing
-        ax.set_xlabel("step", loc="right", labelpad=-2)
+        style.name_x(ax, "step", (0, -13))
         if guessing is not None:
             style.role(ax.axhline(guessing, linewidth=1, zorder=1), "muted")
         (self.before,) = ax.plot([], [], animated=animated)
@@ -322,8 +322,10 @@ def zigzag(curve: Curve) -> Curve:
 
 
 def draw(line: Line2D, curve: Curve) -> None:
-    """Put a curve into a line; an empty one that stays empty is not drawn anew."""
-    if len(curve.x) or len(line.get_xdata()):  # type: ignore[arg-type]
+    """Put a curve into a line; one that stays as it is is not drawn anew."""
+    x, y = line.get_data()
+    same = np.array_equal(curve.x, x) and np.array_equal(curve.y, y, equal_nan=True)
+    if not same:
         line.set_data(curve.x, curve.y)
 
 

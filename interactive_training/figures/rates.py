@@ -35,7 +35,7 @@ class HeightChart:
         ax.set_yscale("log")
         ax.set_ylim(FLOOR, CEILING)
         self.ax = style.article(ax, "")
-        beside(ax, "step")
+        style.name_x(ax, "step")
         ax.set_yticks(list(HEIGHTS), labels=list(HEIGHTS.values()))
         ax.minorticks_off()
         self.lines = {}
@@ -100,7 +100,7 @@ class HeightChart:
     def name(self, words: str) -> bool:
         """Say what is drawn, above the top left corner; return whether that is new."""
         changed = self.ax.get_title(loc="left") != words
-        self.ax.set_title(words, loc="left")
+        self.ax.set_title(words, loc="left", y=1.0)
         return changed
 
 
@@ -112,7 +112,7 @@ class FateChart:
 
     def __init__(self, ax: Axes, *, animated: bool = True) -> None:
         self.ax = style.article(ax, "momentum")
-        beside(ax, "lr")
+        style.name_x(ax, "lr")
         ax.grid(False)
         ax.set(xlim=(0, 1), ylim=(0, 1), yticks=(0, 0.5, 1))
         self.layers: list[PathCollection] = []
@@ -190,7 +190,7 @@ class FateChart:
 
     def say(self, what: str) -> None:
         """Name the axis of the momentum, and beside it what is mapped if that needs words."""
-        self.ax.set_title(f"momentum; {what}" if what else "momentum", loc="left")
+        self.ax.set_title(f"momentum; {what}" if what else "momentum", loc="left", y=1.0)
 
     def _place_best(self, best: tuple[float, float]) -> None:
         """Put the mark's name above, left below or below it, away from the names of the regions."""
@@ -247,20 +247,6 @@ class FateChart:
             there = [] if at is None else [min(max(at[0], left), right)]
             marks.set_data(there, [] if at is None else [at[1]])
         self.note.set_text(note)
-
-
-def beside(ax: Axes, words: str) -> None:
-    """Name the x axis at its right end, in the gutter."""
-    name = ax.annotate(
-        words,
-        (1, 0),
-        xycoords="axes fraction",
-        xytext=(14, -4),
-        textcoords="offset points",
-        va="top",
-        fontsize=style.LABEL_SIZE,
-    )
-    style.role(name, "muted")
 
 
 def middle(inside: NDArray[np.bool_]) -> tuple[int, int, int]:

@@ -22,7 +22,7 @@ from matplotlib.layout_engine import LayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.spines import Spine
-from matplotlib.text import Text
+from matplotlib.text import Annotation, Text
 
 A = TypeVar("A", bound=Artist)
 
@@ -155,7 +155,8 @@ def article(ax: Axes, label: str = "") -> Axes:
     """Draw `ax` as in a printed article: quiet axes, a horizontal grid, no title.
 
     Parameters: `label` names the y axis with its unit, "(log)" included where it is one; it stands
-    above the top left corner, where it is read without turning the head. Returns the axes.
+    above the top left corner, where it is read without turning the head; `name_x` names the other
+    axis. Returns the axes.
     """
     ax.spines[["top", "right", "left"]].set_visible(False)
     role(ax.spines["bottom"], "ghost").set_linewidth(1.0)
@@ -165,9 +166,26 @@ def article(ax: Axes, label: str = "") -> Axes:
         axis.set_gid(_PREFIX + "muted")
         axis.set_tick_params(which="both", length=0, labelsize=TICK_SIZE, pad=4)
         _paint_axis(axis, _theme_of(ax))
-    role(ax.xaxis.label, "muted").set_fontsize(LABEL_SIZE)
-    role(ax.set_title(label, loc="left", fontsize=LABEL_SIZE, pad=TITLE_PAD), "text")
+        # Axis labels and title have their places: to find them matplotlib would lay out all the
+        # tick labels twice more.
+        axis.set_label_coords(0, 0)
+    role(ax.set_title(label, loc="left", fontsize=LABEL_SIZE, y=1.0, pad=TITLE_PAD), "text")
     return ax
+
+
+def name_x(ax: Axes, words: str, offset: tuple[float, float] = (14, -4)) -> None:
+    """Name the x axis at its right end: in the gutter, or `offset` pixels to the right and up."""
+    name = ax.annotate(
+        words,
+        (1, 0),
+        xycoords="axes fraction",
+        xytext=offset,
+        textcoords="offset points",
+        ha="left" if offset[0] > 0 else "right",
+        va="top",
+        fontsize=LABEL_SIZE,
+    )
+    role(name, "muted")
 
 
 class Margins(LayoutEngine):
@@ -215,6 +233,9 @@ def enlarge(figure: Figure, factor: float) -> None:
     for artist in _artists(figure):
         if isinstance(artist, Text):
             artist.set_fontsize(max(float(artist.get_fontsize()), LABEL_SIZE) * factor)
+            if isinstance(artist, Annotation):
+                right, up = artist.xyann
+                artist.xyann = (factor * right, factor * up)
         elif isinstance(artist, Line2D):
             artist.set_linewidth(artist.get_linewidth() * factor)
             artist.set_markersize(float(artist.get_markersize()) * factor)
@@ -334,6 +355,7 @@ __all__ = [
     "article",
     "enlarge",
     "lane",
+    "name_x",
     "role",
     "role_of",
 ]

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from io import BytesIO
-from math import log
+from math import isfinite, log
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +16,7 @@ from PIL import Image
 
 from interactive_training.engine.history import History
 from interactive_training.engine.run import Run
-from interactive_training.engine.session import Session
+from interactive_training.engine.session import FRAME, Session
 from interactive_training.figures import style
 from interactive_training.figures.answers import Descent, DigitGrid, Fit, Regions
 from interactive_training.figures.bars import LayerBars
@@ -27,7 +27,10 @@ from interactive_training.probes.shadow import Shadow
 
 UNSEEN = 24  # digits shown
 UPPER, LOWER, LARGE = 200, 132, 480  # pixels
-GRADIENT_EVERY = 0.1  # seconds while training
+GRADIENT_EVERY = 0.15  # seconds while training
+# Seconds of training that a curve gets room for when its axis has to grow: drawing axes anew costs
+# as much as ten frames, which is seen at full speed.
+AHEAD = 4.0
 Marks = Sequence[tuple[int, str]]
 
 
@@ -250,6 +253,7 @@ class Panels:
         self.shadow = None if run.task.is_surface else Shadow(run)
         self.ghost_shadow = None if run.task.is_surface else Shadow(run)
         self._gradient_due = 0.0
+        self._then = (0.0, 0)  # when the curves were drawn last, and up to which step
         self._drawn: list[LiveFigure] = []
 
     def fit(self, run: Run) -> bool:
@@ -275,22 +279,40 @@ class Panels:
         `steps` is how many they should have room for.
         """
         history = session.history
-        with self.loss.lock:
-            self._make_room(steps)
-            self.pictures.show_loss(session, marks, pins, guess)
-            self.loss.grow(self.pictures.loss.ax, *reach(history, "average"))
-        self._drawn.append(self.loss)
         now = time.monotonic()
+        seconds, taken = self._since_last_time(now, history)
+        ahead = AHEAD * taken / max(seconds, FRAME) if session.playing else 0.0
+        with self.loss.lock:
+            if taken < 0:
+                self._start_over(steps)
+            self.pictures.show_loss(session, marks, pins, guess)
+            self._grow(self.loss, self.pictures.loss.ax, reach(history, "average"), ahead)
+        self._drawn.append(self.loss)
         if session.playing and now < self._gradient_due:
             return
         self._gradient_due = now + GRADIENT_EVERY
         with self.gradient.lock:
             self.pictures.show_gradient(session, marks)
             column = "amp_scale" if self.pictures.half else "grad_norm"
-            self.gradient.grow(self.pictures.gradient.ax, *reach(history, column))
+            self._grow(self.gradient, self.pictures.gradient.ax, reach(history, column), ahead)
         self._drawn.append(self.gradient)
 
-    def _make_room(self, steps: int) -> None:
+    def _grow(
+        self, live: LiveFigure, ax: Axes, newest: tuple[float, float | None], ahead: float
+    ) -> None:
+        """Bring the newest step and value into the picture, the step with those `ahead`."""
+        step, value = newest
+        _, low, right, high = ax.viewLim.extents
+        if step > right or not (value is None or low <= value <= high):
+            live.grow(ax, step + ahead if step > right else None, value)
+
+    def _since_last_time(self, now: float, history: History) -> tuple[float, int]:
+        """How many seconds ago the curves were drawn, and how many steps have come since."""
+        then, before = self._then
+        self._then = now, history.first + len(history)
+        return now - then, self._then[1] - before
+
+    def _start_over(self, steps: int) -> None:
         """Take fresh limits after a rewind or a reset, which leaves a short curve in wide axes."""
         for ax in (self.pictures.loss.ax, self.pictures.gradient.ax):
             if ax.get_xlim()[1] > 2 * steps:
@@ -316,11 +338,10 @@ class Panels:
         self.group.close()
 
 
-def reach(history: History, column: str) -> tuple[list[float], list[float]]:
-    """The newest step and value, which the limits must hold."""
+def reach(history: History, column: str) -> tuple[float, float | None]:
+    """The newest step and value, which the limits must hold; None for one that has no place."""
     value = history.last(column)
-    x = [float(history.first + len(history))]
-    return x, [value] if np.isfinite(value) and value > 0 else []
+    return float(history.first + len(history)), value if isfinite(value) and value > 0 else None
 
 
 def static(session: Session, steps: int, marks: Marks) -> bytes:
@@ -334,10 +355,11 @@ def static(session: Session, steps: int, marks: Marks) -> bytes:
     pictures = Pictures(run, loss, seen, gradient, animated=False)
     shadow = None if run.task.is_surface else Shadow(run)
     for ax, column in ((loss, "average"), (gradient, "grad_norm")):
-        x, y = reach(session.history, column)
-        ax.set_xlim(0, max(steps, *x, 1))
-        if y:
-            ax.set_ylim(min(ax.get_ylim()[0], *y), max(ax.get_ylim()[1], *y))
+        step, value = reach(session.history, column)
+        ax.set_xlim(0, max(steps, step, 1))
+        if value is not None:
+            low, high = ax.get_ylim()
+            ax.set_ylim(min(low, value), max(high, value))
     pictures.show_loss(session, marks)
     pictures.show_gradient(session, marks)
     pictures.answers.show(run, shadow)

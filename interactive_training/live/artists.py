@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import Collection, PathCollection
 from matplotlib.font_manager import weight_dict
 from matplotlib.image import AxesImage
@@ -47,9 +47,8 @@ _STEPS = {"steps": "pre", "steps-pre": "pre", "steps-mid": "mid", "steps-post": 
 class Place:
     """Where an axes lies, to turn what its transforms give into fractions of it."""
 
-    def __init__(self, ax: Axes, renderer: RendererAgg) -> None:
+    def __init__(self, ax: Axes) -> None:
         self.ax = ax
-        self.renderer = renderer
         x, y, width, height = ax.bbox.bounds
         self.origin = np.array((x, y))
         self.size = np.array((width, height))
@@ -268,7 +267,8 @@ def text_block(text: Text, place: Place) -> list[bytes]:
     if not text.get_text():
         return [bytes(12)]  # no letters, wherever they would stand
     if isinstance(text, Annotation):
-        text.update_positions(place.renderer)
+        canvas = cast(FigureCanvasAgg, place.ax.figure.canvas)
+        text.update_positions(canvas.get_renderer())
     position = place.fractions([text.get_unitless_position()], text.get_transform())
     letters = b"" if _out_of_sight(text, place) else text.get_text().encode()
     return [position.astype("<f4").tobytes(), struct.pack("<I", len(letters)), padded(letters)]

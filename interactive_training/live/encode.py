@@ -36,6 +36,11 @@ def padded(data: bytes) -> bytes:
 
 def css(colour: Any, alpha: float | None) -> str:
     """Return a matplotlib colour as CSS writes it; "" for one that cannot be seen."""
+    return _css(colour if isinstance(colour, str) else tuple(colour), alpha)
+
+
+@lru_cache(maxsize=256)
+def _css(colour: Any, alpha: float | None) -> str:
     red, green, blue, opacity = to_rgba(colour, alpha)
     if opacity == 0:
         return ""

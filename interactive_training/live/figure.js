@@ -7,6 +7,7 @@
 // of the figure's model; frames come to the model of its group, which may serve several figures.
 
 const ACK_DELAY = 36; // ms; longer than the 1/30 s between two frames, see flow.py
+const LONGEST_ACK_DELAY = 150; // where frames come slowly, so that two share an answer there too
 const FRAME_REST = 1500; // ms without what should have come; longer than LOST_AFTER in flow.py
 const CHANGE_REST = 80; // ms without another change of width or theme before Python draws anew
 const ANSWER_TIMEOUT = 1000; // ms after which a drag message counts as lost
@@ -31,11 +32,16 @@ class Group {
     this.number = 0; // of the newest message
     this.had = []; // by place: the newest message with a frame for it
     this.unanswered = 0;
+    this.arrived = -Infinity; // when the newest message came
     model.on("msg:custom", (message, buffers) => this.receive(message, buffers));
   }
 
   receive({ number, places }, buffers) {
     const arrived = performance.now();
+    const next = 2 * (arrived - this.arrived); // by then another message should have come
+    const waits = number === this.number + 1; // none was lost
+    const delay = waits ? Math.min(LONGEST_ACK_DELAY, Math.max(ACK_DELAY, next)) : ACK_DELAY;
+    this.arrived = arrived;
     this.number = number;
     places.forEach((place, i) => {
       while (this.had.length <= place) this.had.push(0);
@@ -51,7 +57,7 @@ class Group {
     requestAnimationFrame(() => {
       if (this.unanswered > 1) this.answer();
       clearTimeout(this.timer);
-      const wait = Math.max(0, arrived + ACK_DELAY - performance.now());
+      const wait = Math.max(0, arrived + delay - performance.now());
       this.timer = setTimeout(() => this.answer(), wait);
     });
   }
@@ -70,7 +76,8 @@ class Group {
       view.name,
       view.onScreen(),
     ]);
-    if (views.length) send(this.model, { number: this.number, had: this.had, views });
+    const held = (performance.now() - this.arrived) / 1000;
+    if (views.length) send(this.model, { number: this.number, held, had: this.had, views });
   }
 }
 

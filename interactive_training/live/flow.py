@@ -49,14 +49,17 @@ class Flow:
             self._waiting_since = now
         return self.number
 
-    def acknowledge(self, number: int) -> None:
-        """Note that the browser has painted frame `number`, and with it all before it."""
+    def acknowledge(self, number: int, held: float = 0.0) -> None:
+        """Note that the browser has painted frame `number`, and with it all before it.
+
+        `held` says how long it had the frame before it answered.
+        """
         if not self.painted < number <= self.number:
             return
         self.painted = number
         sent = self._on_the_way.get(number)
         if sent is not None:
-            trip = self._clock() - sent
+            trip = max(0.0, self._clock() - sent - held)
             self.round_trip = 0.8 * self.round_trip + 0.2 * trip if self.round_trip else trip
         self._on_the_way = {n: t for n, t in self._on_the_way.items() if n > number}
         self._waiting_since = min(self._on_the_way.values(), default=None)

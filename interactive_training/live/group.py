@@ -87,7 +87,7 @@ class Group(ipywidgets.Widget):
             for place, view, visible in message["views"]:
                 self._figures[place].views.painted(view, visible)
             number = message["number"]
-            self.flow.acknowledge(number)
+            self.flow.acknowledge(number, message["held"])
             if self.flow.lost:  # and with it all that came after
                 number = self.flow.number
             had = [*message["had"], *[0] * len(self._figures)]

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.collections import LineCollection, PathCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
@@ -140,9 +139,7 @@ def _neighbours(one: Artist, other: Rectangle) -> bool:
 Known = dict[Artist, tuple[Style, bytes]]
 
 
-def pack(
-    figure: Figure, parts: Sequence[Item], renderer: RendererAgg, known: Known
-) -> tuple[list[Style], list[bytes]]:
+def pack(figure: Figure, parts: Sequence[Item], known: Known) -> tuple[list[Style], list[bytes]]:
     """Return the style and the block of each of `parts`.
 
     Parameters: `known` holds what was packed before, and is kept up to date; give an empty one
@@ -157,7 +154,7 @@ def pack(
             part.first.stale = False  # before it is read: a change from now on is seen next time
             place = places.get(part.axes)
             if place is None:
-                place = places[part.axes] = Place(axes[part.axes], renderer)
+                place = places[part.axes] = Place(axes[part.axes])
             found = known[part.first] = _packed(part, place)
         packed.append(found)
     if len(known) > len(parts):  # artists were taken out of the figure

@@ -68,8 +68,7 @@ class Picture:
         if self.stale or background.limits(self.figure) != self._limits:
             png = self._background()
         found = pack.items(self.figure)
-        renderer = self._canvas.get_renderer()
-        styles, blocks = pack.pack(self.figure, found, renderer, self._packed)
+        styles, blocks = pack.pack(self.figure, found, self._packed)
         artists = [item.first for item in found]
         dragged = [{"id": i, **handle.described(artists)} for i, handle in enumerate(handles)]
         telling = (self._layout, styles, dragged, clicks)

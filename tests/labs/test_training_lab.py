@@ -783,7 +783,7 @@ def test_the_picture_converges_though_frames_are_lost(make: Labs, every: int) ->
                     for live, old in zip(figures, had, strict=True)
                 ]
         views = [[place, "page", True] for place in range(len(figures))]
-        group._receive(group, {"number": came, "had": had, "views": views}, None)
+        group._receive(group, {"number": came, "held": 0.0, "had": had, "views": views}, None)
         return had == [live.sent for live in figures]
 
     # The top is shown after the pictures of the same moment.

@@ -75,7 +75,8 @@ class Page:
 
     def paint(self, number: int | None = None, visible: bool = True) -> None:
         number = self.live._group.flow.number if number is None else number
-        self.group.receive({"number": number, "had": [number], "views": [[0, self.name, visible]]})
+        views = [[0, self.name, visible]]
+        self.group.receive({"number": number, "held": 0.0, "had": [number], "views": views})
 
     def tell(self, kind: str, **content: Any) -> None:
         self.comm.receive({"kind": kind, "view": self.name, **content})

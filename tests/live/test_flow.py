@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from interactive_training.live.flow import INTERVAL, Flow
 
-ACK_DELAY = 0.036  # as in figure.js
+ACK_DELAY, LONGEST_ACK_DELAY = 0.036, 0.15  # as in figure.js
 TRIPS = st.floats(0.0, 0.3)
 
 
@@ -25,7 +25,8 @@ class Clock:
 class Simulation:
     """Updates at given times against a browser that answers as figure.js does.
 
-    It answers at once when two frames have none yet, and when ACK_DELAY has passed without another.
+    It answers at once when two frames have none yet, and when twice the time between the last two
+    has passed without another; sooner where one was lost.
     """
 
     def __init__(self, trip: float, lost: set[int] = frozenset()) -> None:
@@ -40,6 +41,7 @@ class Simulation:
         self.came: list[tuple[float, int, int]] = []  # when, number, value
         self.unanswered = 0
         self.quiet_at = float("inf")
+        self.arrived = -float("inf")
         self.newest = (0, 0)
         self.most_on_the_way = 0
 
@@ -64,9 +66,13 @@ class Simulation:
     def answer(self, until: float = float("inf")) -> None:
         while min(self.quiet_at, self.came[0][0] if self.came else self.quiet_at) <= until:
             if self.came and self.came[0][0] < self.quiet_at:
+                last = self.newest[0]
                 self.clock.now, *self.newest = heapq.heappop(self.came)
                 self.unanswered += 1
-                self.quiet_at = self.clock.now + ACK_DELAY
+                gap, self.arrived = self.clock.now - self.arrived, self.clock.now
+                lost = self.newest[0] != last + 1
+                delay = ACK_DELAY if lost else min(LONGEST_ACK_DELAY, max(ACK_DELAY, 2 * gap))
+                self.quiet_at = self.clock.now + delay
                 if self.unanswered < 2:
                     continue
             elif self.quiet_at < float("inf"):
@@ -75,7 +81,7 @@ class Simulation:
                 return
             number, self.shown = self.newest
             self.unanswered = 0
-            self.flow.acknowledge(number)
+            self.flow.acknowledge(number, self.clock.now - self.arrived)
             self.offer()
 
 
@@ -113,7 +119,7 @@ def test_lost_frames_heal_with_the_next(every: int) -> None:
     run.update(run.clock.now + 2)
     run.answer()
     assert run.shown == run.value
-    assert len(run.sent) > 40
+    assert len(run.sent) > 30  # ten a second, with a round trip of a tenth
 
 
 @given(gaps=st.lists(st.floats(0, 0.1), min_size=1, max_size=60), trip=TRIPS)

@@ -309,7 +309,7 @@ def test_figures_of_a_group_share_messages(make_live: Any, clock: Any) -> None:
     views = [[live.place, f"{live.place}", True] for live in lives]
 
     def paint(*had: int) -> None:
-        group.comm.receive({"number": max(had), "had": had, "views": views})
+        group.comm.receive({"number": max(had), "held": 0.0, "had": had, "views": views})
 
     def change(*places: int) -> None:
         clock.now += 0.1
@@ -545,7 +545,7 @@ def test_an_answer_that_speaks_of_a_figure_before_its_first_view(
     page.hello()
     second.update()
     views = [[0, page.name, True], [1, "other", True]]
-    page.group.receive({"number": group.flow.number, "had": [1, 0], "views": views})
+    page.group.receive({"number": group.flow.number, "held": 0.0, "had": [1, 0], "views": views})
     assert first.problem == second.problem == ""
     assert second.frame == b""
     make_page(second, "other").hello()

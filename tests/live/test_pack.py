@@ -37,8 +37,7 @@ def read(decode: Decode) -> Callable[[Axes], tuple[list[Any], list[Any]]]:
     def read_axes(ax: Axes) -> tuple[list[Any], list[Any]]:
         figure = ax.figure
         figure.draw_without_rendering()
-        renderer = figure.canvas.get_renderer()
-        styles, blocks = pack.pack(figure, pack.items(figure), renderer, {})
+        styles, blocks = pack.pack(figure, pack.items(figure), {})
         frame = pack.HEADER.pack(1, 1, 0) + b"".join(blocks)
         return styles, decode(frame, {"version": 1, "artists": styles})["blocks"]
 
@@ -74,12 +73,12 @@ def test_log_axes(ax: Axes, read: Any) -> None:
 )
 def test_any_numbers_can_be_sent(values: list[tuple[float, float]]) -> None:
     figure = Figure(figsize=(5, 2), dpi=72)
-    canvas = FigureCanvasAgg(figure)
+    FigureCanvasAgg(figure)
     ax = figure.add_subplot(xlim=(0, 100), ylim=(0, 1))
     ax.plot([x for x, _ in values], [y for _, y in values], animated=True)
     ax.set(xlim=(0, 100), ylim=(0, 1))
     with np.errstate(all="ignore"):
-        _, blocks = pack.pack(figure, pack.items(figure), canvas.get_renderer(), {})
+        _, blocks = pack.pack(figure, pack.items(figure), {})
     points = np.frombuffer(blocks[0], "<f4", 2 * len(values), offset=4)
     assert points.size == 2 * len(values)
     assert not (np.abs(points) > FAR).any()
