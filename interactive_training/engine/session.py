@@ -32,7 +32,7 @@ PACES = {"line": 1.2, "step": 2.0, "10": 10.0, "60": 60.0, "full": None}  # a se
 UNDOS = 20
 FRAME = 1 / 30  # seconds between two calls of `show` while training
 # At full speed every show costs steps: it may take this share of the time, within these limits.
-SHARE, FULL_FRAME, SLOW_FRAME = 0.05, 1 / 20, 1 / 10
+SHARE, FULL_FRAME, SLOW_FRAME = 0.05, 1 / 20, 1 / 12
 IDLE = 0.5  # seconds between two looks at the queue, in case a wake-up was missed
 SAME_DRAG = 1.0  # seconds in which changes of one field count as one
 

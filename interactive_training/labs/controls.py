@@ -155,7 +155,13 @@ def drawer(line: str, recipe: Recipe, task: Task, scale: float) -> dict[str, Any
     at the newest step, or 1.
     """
     controls, note = _drawer(line, recipe, task, scale)
-    return {"title": TITLES[line], "controls": controls[:3], "more": controls[3:], "note": note}
+    first = IN_VIEW.get(line, 3)
+    return {
+        "title": TITLES[line],
+        "controls": controls[:first],
+        "more": controls[first:],
+        "note": note,
+    }
 
 
 def slides(drawer: Mapping[str, Any]) -> bool:
@@ -163,6 +169,8 @@ def slides(drawer: Mapping[str, Any]) -> bool:
     return any(control["kind"] == "slider" for control in drawer["controls"])
 
 
+# Of three: a gradient that is kept makes two lines more of the code, which need the room.
+IN_VIEW: Mapping[str, int] = {"zero_grad": 1}
 TITLES: Mapping[str, str] = {
     "zero_grad": "zero_grad",
     "forward": "model",
@@ -254,15 +262,15 @@ OPTIONS = "optimizer_options."
 
 
 def kept_words(recipe: Recipe) -> str:
-    """What becomes of the old gradient."""
+    """What becomes of the old gradient, in one line beside the title."""
     kept = recipe.keep_grad
     if "zero_grad" not in recipe.stages:
-        return "The line is out: all of it is kept."
+        return "Left out: all of it is kept."
     if kept == 0:
-        return "The kept gradient adds to the new one."
+        return "The old gradient is cleared."
     if kept == 1:
-        return "Keeping all of it is the forgotten zero_grad."
-    return f"Keeping {number(kept)} has a name: momentum."
+        return "1 is the forgotten zero_grad."
+    return f"{number(kept)} has a name: momentum."
 
 
 def precision_words(recipe: Recipe) -> str:

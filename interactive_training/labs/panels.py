@@ -30,7 +30,7 @@ UPPER, LOWER, LARGE = 200, 132, 480  # pixels
 GRADIENT_EVERY = 0.15  # seconds while training
 # Seconds of training that a curve gets room for when its axis has to grow: drawing axes anew costs
 # as much as ten frames, which is seen at full speed.
-AHEAD = 4.0
+AHEAD = 3.0
 Marks = Sequence[tuple[int, str]]
 
 

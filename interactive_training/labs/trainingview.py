@@ -29,7 +29,7 @@ PACE_NAMES = (
     ("full", "full speed"),
 )
 PINS = 2
-EVERY = {"words": 0.4, "answers": 0.2, "top": 0.1}  # seconds while training
+EVERY = {"words": 0.4, "answers": 0.2, "top": 0.2}  # seconds while training
 
 
 @dataclass

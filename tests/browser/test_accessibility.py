@@ -176,11 +176,13 @@ def test_the_presenter_is_read_from_the_last_row(lab: OpenNotebook) -> None:
     notebook.wait(FULL)
     notebook.wait("() => document.querySelector('.live-figure')?.clientHeight === 480")
     assert page.evaluate(TOO_SMALL) == []
-    # The selected line's control and the learning rate, and everything on one screen.
+    # One slider, that of the selected line or the learning rate, and everything on one screen.
+    notebook.wait(CONTROLS, ["learning rate"])
     for line, controls in (
-        ("optimizer.zero_grad", ["kept", "clear to None", "learning rate"]),
-        ("optimizer.step", ["optimizer", "momentum", "weight decay", "learning rate"]),
-        ("loss = loss_fn", ["loss", "reduction", "smoothing", "learning rate"]),
+        ("optimizer.zero_grad", ["kept"]),
+        ("optimizer.step", ["optimizer", "momentum"]),
+        ("loss = loss_fn", ["loss", "reduction", "smoothing"]),
+        ("output = model", ["mode", "16-bit", "gradients", "learning rate"]),
     ):
         page.locator(".it-line", has_text=line).click()
         notebook.wait(CONTROLS, controls)

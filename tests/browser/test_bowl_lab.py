@@ -156,7 +156,7 @@ def test_presenting(lab: OpenNotebook) -> None:
     page = notebook.page
     page.get_by_role("button", name="presenter mode").click()
     notebook.wait("() => document.querySelectorAll('.live-figure').length === 1")
-    notebook.wait("() => document.querySelector('.live-figure').clientWidth > 1100")
+    notebook.wait("() => document.querySelector('.live-figure')?.clientWidth > 1100")
     notebook.wait(
         "() => document.querySelectorAll('.it-row-of-controls input[type=range]').length === 1"
     )

@@ -113,6 +113,8 @@ def test_the_first_sixty_seconds(
     copied = page.evaluate("() => navigator.clipboard.readText()")
     assert "p.grad *= 0.9" in copied
     assert copied.startswith("# The recipe changed on the way")
+    # With two lines more in the code the lab is as high as before.
+    assert page.locator(".it-lab").evaluate("(lab) => lab.clientHeight") <= 444
     reset = page.get_by_role("button", name="Reset")
     assert reset.get_attribute("title") == "Start again at step 0 with the same code"
     presenter = page.get_by_role("button", name="presenter mode")

@@ -144,14 +144,16 @@ function neighbour(lines, i, by) {
 function valueOf(first, key, send) {
   const { name, label, low, high } = first.control;
   let now = first;
+  const pressed = presses();
   const node = make("span", {
     class: "it-value", role: "spinbutton", tabindex: "0", "data-key": `value-${key}-${name}`,
     "aria-label": label, "aria-valuemin": low, "aria-valuemax": high, title: `${label}: up and down keys, or type`,
     onclick: (event) => { event.stopPropagation(); edit(now.text); },
     onkeydown: (event) => {
-      const value = event.key === "ArrowLeft" || event.key === "ArrowRight" ? null : nudged(now.control, event);
+      const sideways = event.key === "ArrowLeft" || event.key === "ArrowRight";
+      const value = sideways ? null : nudged(pressed.from(now.control), event);
       if (value !== null) {
-        now = { ...now, control: { ...now.control, value } };
+        pressed.came(value);
         send({ verb: "set", name, value });
       } else if (event.key === "Enter") edit(now.text);
       else if (/^[0-9.-]$/.test(event.key)) edit(event.key);
@@ -160,7 +162,10 @@ function valueOf(first, key, send) {
     },
   });
   function edit(begun) {
-    const made = entry(name, label, (words) => send({ verb: "set", name, value: words }));
+    const made = entry(name, label, (words) => {
+      pressed.end();
+      send({ verb: "set", name, value: words });
+    });
     const input = made.node;
     made.put(now.text);
     input.addEventListener("blur", () => input.replaceWith(node));

@@ -30,6 +30,17 @@ function nudged(state, event) {
   return valueAt(state, shareAt(state, state.value) + far / 100);
 }
 
+/* Presses in a row go on from one another, however late the answers to them come. */
+function presses() {
+  let value, last = -Infinity;
+  return {
+    /* The state that the next press starts from. */
+    from: (state) => (performance.now() - last < 1000 ? { ...state, value } : state),
+    came: (to) => { value = to; last = performance.now(); },
+    end: () => { last = -Infinity; },
+  };
+}
+
 /* The value at a place that the mouse has reached: a mark that is near draws it on. */
 function caughtAt(state, share) {
   const mark = (state.marks ?? []).find(({ at }) => Math.abs(shareAt(state, at) - share) < 0.025);
@@ -42,25 +53,33 @@ function slider(first, set) {
   const toPlace = (value) => Math.round(steps * Math.min(1, Math.max(0, shareAt(now, value))));
   const id = `it-${first.name}-${Math.random().toString(36).slice(2, 8)}`;
   let held = false;
+  const pressed = presses();
   const range = make("input", {
     type: "range", min: 0, max: steps, id, "data-key": `range-${first.name}`,
-    oninput: () => { set(caughtAt(now, Number(range.value) / steps)); },
+    oninput: () => {
+      const value = caughtAt(now, Number(range.value) / steps);
+      pressed.came(value);
+      set(value);
+    },
     onpointerdown: () => { held = true; },
     onpointerup: () => { held = false; },
     onchange: () => { held = false; },
     onkeydown: (event) => {
-      const value = nudged(now, event);
+      const value = nudged(pressed.from(now), event);
       if (value === null) return;
       event.preventDefault();
       go(value);
     },
   });
   const go = (value) => {
-    now = { ...now, value }; // the next press goes on from here, however late the answer comes
+    pressed.came(value);
     range.value = toPlace(value);
     set(value);
   };
-  const number = entry(first.name, first.label, set);
+  const number = entry(first.name, first.label, (words) => {
+    pressed.end();
+    set(words);
+  });
   /* The value of a mark, and the focus, so that the arrow keys go on from there. */
   const jump = (value) => {
     go(value);
