@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from math import nan
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from torch import nn
 
 from interactive_training import (
@@ -22,6 +25,7 @@ from interactive_training import (
 )
 from interactive_training.engine.choices import OPTIMIZERS, SCHEDULES
 from interactive_training.exercises import Question
+from interactive_training.figures.curves import Curve, draw
 from interactive_training.labs import TrainingLab, cells, proving
 from interactive_training.labs.statestring import LabState, StateStringError
 from tests.labs.conftest import Labs, hear, looked_at, widgets
@@ -558,6 +562,55 @@ def test_several_changes_before_one_step_have_one_ghost(make: Labs) -> None:
     assert first_difference(lab.session.ghost, alone) is None
     lab.change(lr=0.02)  # after a step the way until now is what is unchanged
     assert lab.session.ghost.recipe.keep_grad == 0.898
+
+
+def test_a_room_sees_one_slider(make: Labs) -> None:
+    lab = make("moons", until=5)
+    code = lab.view.code
+
+    def sliders() -> list[str]:
+        drawer = code.state["drawer"] or {"controls": []}
+        shown = [*drawer["controls"], *([code.state["rate"]] if code.state["rate"] else [])]
+        return [control["name"] for control in shown if control["kind"] == "slider"]
+
+    assert sliders() == ["keep_grad", "lr"]
+    hear(lab, "present", value=True)
+    assert sliders() == ["lr"] and code.state["drawer"] is None
+    hear(lab, "select", value="zero_grad")
+    assert sliders() == ["keep_grad"]
+    hear(lab, "select", value="forward")  # menus and ticks leave the learning rate in view
+    assert code.state["drawer"]["title"] == "model" and sliders() == ["lr"]
+    hear(lab, "select", value="forward")
+    assert code.state["drawer"] is None
+    hear(lab, "present", value=False)
+    assert sliders() == ["keep_grad", "lr"]
+
+
+@pytest.mark.parametrize(("playing", "right"), [(False, 150), (True, 1139.0625)])
+def test_axes_that_have_to_grow_leave_room_for_what_comes(
+    make: Labs, monkeypatch: pytest.MonkeyPatch, playing: bool, right: float
+) -> None:
+    lab = make("moons", until=50)
+    lab.advance(100)
+    panels = lab.view.panels
+    ax = panels.pictures.loss.ax
+    assert ax.get_xlim()[1] == 100  # the last step is not outside yet
+    for step in train(lab.run, 30):
+        lab.history.append(step)
+    now = panels._then[0] + 0.1  # 30 steps in a tenth of a second, 900 in three
+    monkeypatch.setattr("interactive_training.labs.panels.time.monotonic", lambda: now)
+    lab.session.playing = playing
+    panels.show_curves(lab.session, (), (), None, 150)
+    lab.session.playing = False
+    assert ax.get_xlim()[1] == right
+
+
+def test_what_stays_as_it_is_is_not_sent_anew() -> None:
+    (line,) = Figure().add_subplot().plot([], [], animated=True)
+    for y, changes in (((1.0, nan), True), ((1.0, nan), False), ((1.0, 2.0), True)):
+        line.stale = False
+        draw(line, Curve(np.array([0.0, 1.0]), np.array(y)))
+        assert line.stale is changes
 
 
 def test_a_rewind_goes_to_before_what_spoilt_the_run(make: Labs) -> None:
