@@ -79,7 +79,7 @@ def judge_parts(case: Case, seen: Any) -> None:
         if not all_close(call["weights"], weights):
             raise Failed(
                 "the parts together move the weights as the whole batch would, in one step",
-                f"in the {ORDINALS[at]} call they moved another way, or not at all",
+                f"in the {ORDINALS[at]} call they moved another way, too far, or not at all",
             )
 
 
@@ -241,7 +241,7 @@ def judge_mean(case: Case, seen: Any) -> None:
     if len(held) > 2 and max(held[1:]) > held[1]:
         raise Failed(
             "what the graphs hold does not grow from batch to batch",
-            f"before each batch they held {counts} tensors",
+            f"before each batch, and in the end, they held {counts} tensors",
         )
     returned = number(seen["returned"], "the mean loss")
     model, x, y = made(case)

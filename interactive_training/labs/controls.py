@@ -190,8 +190,10 @@ def _drawer(line: str, recipe: Recipe, task: Task, scale: float) -> tuple[list[C
 
     match line:
         case "zero_grad":
+            out = "zero_grad" not in recipe.stages
+            kept = fact("kept", "all of it") if out else None
             return [
-                known("keep_grad", float, recipe.keep_grad),
+                kept or known("keep_grad", float, recipe.keep_grad),
                 known("set_to_none", bool, recipe.set_to_none),
             ], kept_words(recipe)
         case "forward":
@@ -265,7 +267,7 @@ def kept_words(recipe: Recipe) -> str:
     """What becomes of the old gradient, in one line beside the title."""
     kept = recipe.keep_grad
     if "zero_grad" not in recipe.stages:
-        return "Left out: all of it is kept."
+        return "The line is left out."
     if kept == 0:
         return "The old gradient is cleared."
     if kept == 1:

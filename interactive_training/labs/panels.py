@@ -22,6 +22,7 @@ from interactive_training.figures.answers import Descent, DigitGrid, Fit, Region
 from interactive_training.figures.bars import LayerBars
 from interactive_training.figures.curves import Curve, GradientNorm, Guess, LossCurve, ScaleStairs
 from interactive_training.live import Group, LiveFigure
+from interactive_training.live.limits import grown
 from interactive_training.probes.precision import flushed_share
 from interactive_training.probes.shadow import Shadow
 
@@ -203,7 +204,7 @@ class Pictures:
         )
 
 
-def limits(run: Run, loss: Axes, gradient: Axes, steps: int) -> None:
+def limits(run: Run, loss: Axes, gradient: Axes, steps: float) -> None:
     """The first limits of the curves, wide enough for the first sixty seconds."""
     loss.set_xlim(0, steps)
     gradient.set_xlim(0, steps)
@@ -284,7 +285,7 @@ class Panels:
         ahead = AHEAD * taken / max(seconds, FRAME) if session.playing else 0.0
         with self.loss.lock:
             if taken < 0:
-                self._start_over(steps)
+                self._start_over(session, steps)
             self.pictures.show_loss(session, marks, pins, guess)
             self._grow(self.loss, self.pictures.loss.ax, reach(history, "average"), ahead)
         self._drawn.append(self.loss)
@@ -312,11 +313,16 @@ class Panels:
         self._then = now, history.first + len(history)
         return now - then, self._then[1] - before
 
-    def _start_over(self, steps: int) -> None:
+    def _start_over(self, session: Session, steps: int) -> None:
         """Take fresh limits after a rewind or a reset, which leaves a short curve in wide axes."""
-        for ax in (self.pictures.loss.ax, self.pictures.gradient.ax):
-            if ax.get_xlim()[1] > 2 * steps:
-                ax.set_xlim(0, steps)
+        loss, gradient = self.pictures.loss.ax, self.pictures.gradient.ax
+        right = loss.get_xlim()[1]
+        limits(session.run, loss, gradient, right if right <= 2 * steps else steps)
+        column = "amp_scale" if self.pictures.half else "grad_norm"
+        for ax, name in ((loss, "average"), (gradient, column)):
+            values = session.history.column(name)
+            log = ax.get_yscale() == "log"
+            ax.set_ylim(grown(ax.get_ylim(), values[values > 0], log=log))
 
     def show_answers(self, session: Session) -> None:
         """Ask the network and draw what it says; `update` sends it."""

@@ -66,7 +66,8 @@ class Prompt(Asking):
         if session.playing or run is not self.run:
             return NOTHING
         if self.open:
-            if run.index < self.steps:
+            room = ax.get_xlim()[1] - run.index  # none where somebody ran on instead
+            if run.index < self.steps or room < self.steps / 2:
                 return NOTHING
             words = trainingwords.wording(run, self.stage, self.steps) if self.stage else ""
             return self.state("ask", words, **self._place(session, ax, live))

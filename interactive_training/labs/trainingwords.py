@@ -69,7 +69,7 @@ def sentence(session: Session, verdict: Verdict) -> str:
             return f"{said} The unchanged run: {percent(verdict.unchanged)}."
         return f"{said} Guessing: {percent(1 / run.task.outputs)}."
     said = f"Step {run.index}: loss {history.last('average'):.3g}."
-    if session.ghost_history is not None:
+    if session.ghost_history:  # it has none yet just after the change
         said += f" The unchanged run: {session.ghost_history.last('average'):.3g}."
     return said
 
@@ -116,7 +116,7 @@ def row(
                 ["Fix", finding.fix],
             ]
     before = [step for step, _ in marked if step < session.run.index]
-    if before and (finding is not None or session.ghost_history is not None):
+    if before:
         step = before[-1] if finding is None else best_before(session.history, before)
         buttons.append({"label": f"Rewind to {step}", "verb": "rewind", "value": step})
     return {"text": text, "failed": failed, "buttons": buttons, "why": why}

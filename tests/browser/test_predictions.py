@@ -102,7 +102,7 @@ def test_between_cells(lab: OpenNotebook, server: Server) -> None:
     assert len(across) == 3
     assert abs(across[0] / across[1] - 3 / 12) < 0.02
     assert abs(across[2] / across[1] - 7 / 12) < 0.02
-    assert "what happened" in first.locator(".it-bars").inner_text()
+    assert "came true" in first.locator(".it-bars").inner_text()
     shot(notebook, "prediction_bars")
     notebook.theme("dark")
     shot(notebook, "prediction_bars_dark")

@@ -836,7 +836,7 @@ PLANTED = {
             parts_not_shared: "in 2 equal parts",
             parts_step_each: "in 2 equal parts",
             parts_zeroed_each: "in 2 equal parts",
-            parts_never_zeroed: "in the second call they moved another way, or not at all",
+            parts_never_zeroed: "in the second call they moved another way, too far, or not at all",
             parts_sum_returned: "the mean over the whole batch",
             parts_last_only: "the mean over the whole batch",
             parts_no_step: "or not at all",

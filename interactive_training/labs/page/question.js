@@ -50,7 +50,7 @@ function question(el, send, model) {
       state.hands.length ? make("span", { class: "it-bar-track" }, bar) : null,
       state.hands.length ? make("span", { class: "it-count" }, String(state.hands[i])) : null,
       make("span", {}, make("span", { class: "it-guess" }, i === state.guess ? "your guess " : ""),
-        i === state.truth ? "what happened" : ""));
+        i === state.truth ? "came true" : ""));
   }), () => {});
   function draw(state) {
     now = state;
