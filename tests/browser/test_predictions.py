@@ -49,6 +49,11 @@ def shot(notebook: Notebook, name: str) -> None:
         notebook.page.screenshot(path=str(Path(folder) / f"{name}.png"))
 
 
+# The page notes an answer when the run that it began has stopped.
+NOTED = """() => window.jupyterapp.shell.currentWidget.context.model
+    .getMetadata("interactive_training") !== undefined"""
+
+
 def kept(notebook: Notebook, server: Server) -> dict[str, Any]:
     """What the saved file holds of the predictions, by question."""
     notebook.command("docmanager:save")
@@ -209,6 +214,7 @@ def test_drawn_with_the_mouse(lab: OpenNotebook, server: Server) -> None:
     page.get_by_role("button", name="Done").click()
     notebook.wait(AT_REST, 80)
     shot(notebook, "draw_truth")
+    notebook.wait(NOTED)
     assert notebook.run_code("print('zero_grad' in lab.run.recipe.stages)").strip() == "False"
     (answer,) = kept(notebook, server).values()
     curve = answer["drawn"]
@@ -274,6 +280,7 @@ def test_drawn_with_keys_and_touch(lab: OpenNotebook, server: Server) -> None:
     assert "step" in (pad.get_attribute("aria-valuetext") or "")
     pad.press("Enter")
     notebook.wait(AT_REST, 80)
+    notebook.wait(NOTED)
     (answer,) = kept(notebook, server).values()
     assert len(answer["drawn"]) == 25
     assert notebook.errors == []
