@@ -143,9 +143,9 @@ class History:
 
     def reduced(self, name: str) -> Reduced:
         """A column for drawing, in at most 192 points."""
-        known = self._reduced.get(name)
-        if known is None or known[0] != len(self):
-            known = self._reduced[name] = len(self), self._reduce(name)
+        known, taken = self._reduced.get(name), len(self.columns[name])
+        if known is None or known[0] != taken:
+            known = self._reduced[name] = taken, self._reduce(name)
         return known[1]
 
     def _reduce(self, name: str) -> Reduced:

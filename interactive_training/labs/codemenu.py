@@ -110,7 +110,8 @@ def used(chip: str, recipe: Recipe) -> bool:
 def words(code: str, recipe: Recipe, opened: Mapping[str, Any]) -> list[dict[str, Any]]:
     """A line of code in pieces: plain text, and values that can be edited, each with its control.
 
-    `opened` is the drawer of the line, which holds the controls of its values.
+    `opened` is the drawer of the line, which holds the controls of its values; a value without
+    one there, as in a line that is left out, is text.
     """
     controls = {one["name"]: one for one in (*opened["controls"], *opened["more"])}
     pieces: list[dict[str, Any]] = []
@@ -119,7 +120,8 @@ def words(code: str, recipe: Recipe, opened: Mapping[str, Any]) -> list[dict[str
         if match.start() > at:
             pieces.append({"text": code[at : match.start()]})
         name = match.group(1)
-        pieces.append({"text": literal(getattr(recipe, name)), "control": controls[name]})
+        piece = {"text": literal(getattr(recipe, name))}
+        pieces.append({**piece, "control": controls[name]} if name in controls else piece)
         at = match.end()
     if at < len(code):
         pieces.append({"text": code[at:]})

@@ -190,10 +190,10 @@ def _drawer(line: str, recipe: Recipe, task: Task, scale: float) -> tuple[list[C
 
     match line:
         case "zero_grad":
-            out = "zero_grad" not in recipe.stages
-            kept = fact("kept", "all of it") if out else None
+            if "zero_grad" not in recipe.stages:
+                return [fact("kept", "all of it")], kept_words(recipe)
             return [
-                kept or known("keep_grad", float, recipe.keep_grad),
+                known("keep_grad", float, recipe.keep_grad),
                 known("set_to_none", bool, recipe.set_to_none),
             ], kept_words(recipe)
         case "forward":

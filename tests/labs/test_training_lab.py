@@ -564,6 +564,21 @@ def test_several_changes_before_one_step_have_one_ghost(make: Labs) -> None:
     assert lab.session.ghost.recipe.keep_grad == 0.898
 
 
+@pytest.mark.parametrize("kept", [0.0, 0.5, 1.0])
+def test_a_line_that_is_left_out_has_nothing_to_set(make: Labs, kept: float) -> None:
+    lab = make("moons", until=5)
+    lab.advance(3)
+    lab.change(keep_grad=kept)
+    tick(lab, "zero_grad")
+    assert lab.session.error is None
+    code = lab.view.code.state
+    assert [line["on"] for line in code["lines"] if line["stage"] == "zero_grad"][:1] == [False]
+    assert [control["kind"] for control in code["drawer"]["controls"]] == ["fact"]
+    tick(lab, "zero_grad")
+    assert lab.session.error is None
+    assert lab.view.code.state["drawer"]["controls"][0]["value"] == kept
+
+
 def test_a_room_sees_one_slider(make: Labs) -> None:
     lab = make("moons", until=5)
     code = lab.view.code
