@@ -309,6 +309,15 @@ def test_values_in_the_code_by_keyboard(lab: OpenNotebook) -> None:
     assert kept.get_attribute("aria-valuenow") == "1"
     assert notebook.run_code("print(lab.run.recipe.keep_grad)").strip() == "1.0"
 
+    # Answers that come late do not take back what was pressed meanwhile.
+    late = "show = lab.session._show\nlab.session._show = lambda: (time.sleep(0.3), show())"
+    notebook.run_code(f"import time\n{late}")
+    for _ in range(10):
+        page.keyboard.press("ArrowDown", delay=70)
+    notebook.wait(shows, "0.9")
+    assert notebook.run_code("print(lab.run.recipe.keep_grad)").strip() == "0.9"
+    notebook.run_code("lab.session._show = show")
+
     # A digit begins anew, Enter takes what was typed, and the focus stays where it was.
     for keys, text in (("0.25", "0.25"), ("7", "0.25")):
         page.keyboard.type(keys)

@@ -46,6 +46,15 @@ def test_a_question_covers_the_future_only(make: Labs) -> None:
     assert state["answers"] == ["higher", "the same", "at guessing"]
 
 
+def test_a_question_is_not_asked_where_it_has_no_room(make: Labs) -> None:
+    lab = make("moons", until=20, ask="zero_grad")
+    for step, asked in ((20, True), (30, True), (31, False)):  # of an axis that ends at 40
+        lab.advance(step - lab.run.index)
+        assert lab.view.asked.state["open"] is asked
+    lab.rewind(20)
+    assert lab.view.asked.state["open"]
+
+
 def test_skip_leaves_the_run_alone(make: Labs) -> None:
     lab = make("digits", ask="zero_grad", until=4)
     lab.advance(4)

@@ -638,11 +638,32 @@ def test_a_rewind_goes_to_before_what_spoilt_the_run(make: Labs) -> None:
     lab.advance(50)
     labels = [button["label"] for button in lab.view.words.state["buttons"]]
     assert labels == ["Why?", "Rewind to 200"]
-    lab.view.panels.pictures.loss.ax.set_xlim(0, 2000)  # as after a long run
+    ax = lab.view.panels.pictures.loss.ax
+    ax.set(xlim=(0, 2000), ylim=(0, 500))  # as after a long run that flew away
     lab.rewind(200)
     until(lambda: lab.run.index == 200)
-    assert lab.view.panels.pictures.loss.ax.get_xlim()[1] == 400  # not that of a longer run
+    assert ax.get_xlim()[1] == 400
+    assert max(lab.history.column("average")) < ax.get_ylim()[1] < 5
     hear(lab, "why")
+
+
+def test_every_change_on_the_way_can_be_gone_back_to(make: Labs) -> None:
+    lab = make("bowl", until=5)
+    lab.advance(5)
+    lab.change(lr=0.1)
+    assert "unchanged" not in lab.view.words.state["text"]  # it has taken no step yet
+    lab.advance(5)
+    assert "The unchanged run: " in lab.view.words.state["text"]
+    lab.change(lr=0.05)
+    lab.advance(5)
+
+    def offered() -> list[str]:
+        return [button["label"] for button in lab.view.words.state["buttons"]]
+
+    for step in (10, 5):
+        until(lambda step=step: offered() == [f"Rewind to {step}"])
+        hear(lab, "rewind", value=step)
+    until(lambda: offered() == [])
 
 
 def test_why_is_folded_when_the_run_goes_on(make: Labs) -> None:
