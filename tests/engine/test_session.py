@@ -349,6 +349,23 @@ def test_how_often_is_shown(pace: str, slow: float, apart: float) -> None:
     assert min(b - a for a, b in pairwise(shown[1:8])) > 0.95 * apart
 
 
+def test_quick_and_slow_shows_are_averaged() -> None:
+    shown: list[float] = []
+
+    def show() -> None:
+        shown.append(time.monotonic())
+        time.sleep(0.01 if len(shown) % 2 else 0.0)
+
+    session = Session(Run("moons"), pace="full", show=show)
+    session.start()
+    session.put("play")
+    wait_until(lambda: len(shown) > 10)
+    session.put("pause")
+    wait_until(lambda: not session.playing)
+    session.stop()
+    assert min(b - a for a, b in pairwise(shown[3:10])) > 0.07  # a quick one alone: 0.05
+
+
 # Pace -------------------------------------------------------------------------------------------
 
 

@@ -647,6 +647,17 @@ def test_a_rewind_goes_to_before_what_spoilt_the_run(make: Labs) -> None:
     hear(lab, "why")
 
 
+def test_after_a_rewind_all_that_is_left_of_the_curve_is_in_view(make: Labs) -> None:
+    lab = make("bowl", Recipe(lr=0.3))  # it flies away
+    lab.advance(40)
+    lab.rewind(30)
+    until(lambda: lab.run.index == 30)
+    low, high = lab.view.panels.pictures.loss.ax.get_ylim()
+    averages = lab.history.column("average")
+    assert len(averages) == 30
+    assert low < min(averages) < 1e2 < max(averages) < high < 1e4 * max(averages)
+
+
 def test_every_change_on_the_way_can_be_gone_back_to(make: Labs) -> None:
     lab = make("bowl", until=5)
     lab.advance(5)

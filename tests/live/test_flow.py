@@ -177,3 +177,12 @@ def test_answers_that_make_no_sense_are_ignored() -> None:
     flow.acknowledge(1)
     flow.acknowledge(0)
     assert flow.painted == 1
+
+
+def test_what_the_page_holds_back_is_no_round_trip() -> None:
+    clock = Clock()
+    flow = Flow(clock)
+    flow.send()
+    clock.now += 0.2
+    flow.acknowledge(1, held=0.15)
+    assert flow.round_trip == pytest.approx(0.05)
