@@ -66,9 +66,16 @@ class IpymplFigure(Canvas):
             self._draw_moving()
             self.blit()
 
-    def grow(self, ax: Axes, x: ArrayLike | None = None, y: ArrayLike | None = None) -> bool:
+    def grow(
+        self,
+        ax: Axes,
+        x: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        *,
+        at_once: bool = False,
+    ) -> bool:
         """Move the limits outward, by LiveFigure's rules."""
-        return self._growing.grow(ax, x, y)
+        return self._growing.grow(ax, x, y, at_once=at_once)
 
     def say(self, text: str) -> None:
         """Leave the text line out."""

@@ -268,6 +268,14 @@ def apply(figure: Figure, theme: Theme) -> None:
             _paint(artist, getattr(theme, name))
 
 
+STILL = "A still picture: run its cell to steer."
+
+
+def still(ax: Axes) -> None:
+    """Say at the top right of axes in a picture that stands in for a lab how to get the lab."""
+    role(ax.set_title(STILL, loc="right", fontsize=LABEL_SIZE, y=1.0, pad=TITLE_PAD), "muted")
+
+
 def role_of(artist: Artist) -> str | None:
     """Return the role given to `artist`, or None."""
     gid = artist.get_gid()

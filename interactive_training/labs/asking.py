@@ -12,12 +12,13 @@ NOTHING: dict[str, Any] = {"mode": "", "open": False}
 class Asking:
     """A question on the page: it takes the page's messages and says what the page is to show.
 
+    An answer lets the picture go on if it `runs`; so does passing, once hands have been counted.
     `reply` is what was answered, `before` what the notebook kept from an earlier time. The page
     keeps the answer in the notebook's metadata, under the question's words; it never counts.
     """
 
-    def __init__(self, question: Question) -> None:
-        self.question = question
+    def __init__(self, question: Question, *, runs: bool = True) -> None:
+        self.question, self.runs = question, runs
         self.reply = Reply(question)
         self.before = self.reply
         self.problem = ""
@@ -52,6 +53,15 @@ class Asking:
         """Whether the question still waits for an answer."""
         return not self.reply.given and not self.reply.skipped
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether the picture shall now go on as the question says."""
+        return self.reply.given or (self.reply.skipped and self._counted)
+
+    @property
+    def _counted(self) -> bool:
+        return self.runs and bool(self.reply.hands)
+
     def turned_out(self, answer: int) -> None:
         """Note which answer is right, the first time that it is known."""
         if self.reply.truth is None:
@@ -69,6 +79,8 @@ class Asking:
             "text": text or self.question.text,
             "key": self.question.text,
             "answers": list(self.question.answers),
+            "skip": "Run it" if self._counted else "Skip",
+            "folds": self._counted,
             "draw": self.question.drawn,
             "guess": reply.choice,
             "before": self.before.choice,

@@ -279,7 +279,7 @@ class BowlLab:
         asking = self.asking
         if asking is None:
             return
-        if asking.receive(message) and asking.reply.given:
+        if asking.receive(message) and asking.goes_on:
             self._ask(self.race.changed(0, **asking.question.change), "question")
             self._put(guess=asking.reply.words)
         else:

@@ -1,5 +1,6 @@
 """The pictures of BowlLab: the surface with its paths, the heights, and the fate map."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
@@ -28,6 +29,8 @@ from interactive_training.probes.curvature import FateMap
 from interactive_training.probes.reading import Reading
 
 MAP, SIDE, LARGE = 320, 160, 450  # pixels
+# Seconds for the thread that sends: without them it would wait until the other pictures are drawn.
+TURN = 0.0005
 LONGEST = 0.22  # of the picture's width, for an arrow
 CLIPPED = 0.1  # of the picture's width, for what clipping leaves
 ToDrag = Callable[[float, float, bool], bool | None]
@@ -270,6 +273,7 @@ class Views:
         self._show_surface(shown, found, cloud)
         if not shown.moving:  # one change: the paths go ahead; while dragging all go together
             self.group.update([self.surface])
+            time.sleep(TURN)
         with self.heights.lock:
             changed = self.drawings.show_heights(
                 found,
@@ -339,6 +343,7 @@ def static(reading: Reading) -> bytes:
     drawings.show_paths(reading)
     drawings.show_heights(reading)
     drawings.show_fates(reading)
+    style.still(surface)
     style.apply(figure, style.LIGHT)
     figure.patch.set_facecolor("white")
     canvas = FigureCanvasAgg(figure)

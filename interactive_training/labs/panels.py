@@ -286,16 +286,16 @@ class Panels:
         with self.loss.lock:
             if taken < 0:
                 self._start_over(session, steps)
-            self.pictures.show_loss(session, marks, pins, guess)
             self._grow(self.loss, self.pictures.loss.ax, reach(history, "average"), ahead)
+            self.pictures.show_loss(session, marks, pins, guess)  # names stand where lines end
         self._drawn.append(self.loss)
         if session.playing and now < self._gradient_due:
             return
         self._gradient_due = now + GRADIENT_EVERY
         with self.gradient.lock:
-            self.pictures.show_gradient(session, marks)
             column = "amp_scale" if self.pictures.half else "grad_norm"
             self._grow(self.gradient, self.pictures.gradient.ax, reach(history, column), ahead)
+            self.pictures.show_gradient(session, marks)
         self._drawn.append(self.gradient)
 
     def _grow(
@@ -305,7 +305,8 @@ class Panels:
         step, value = newest
         _, low, right, high = ax.viewLim.extents
         if step > right or not (value is None or low <= value <= high):
-            live.grow(ax, step + ahead if step > right else None, value)
+            at_rest = not ahead  # then nothing follows that would bring it into view
+            live.grow(ax, step + ahead if step > right else None, value, at_once=at_rest)
 
     def _since_last_time(self, now: float, history: History) -> tuple[float, int]:
         """How many seconds ago the curves were drawn, and how many steps have come since."""
@@ -350,8 +351,8 @@ def reach(history: History, column: str) -> tuple[float, float | None]:
     return float(history.first + len(history)), value if isfinite(value) and value > 0 else None
 
 
-def static(session: Session, steps: int, marks: Marks) -> bytes:
-    """All three pictures as one PNG: light, on white, 1696 pixels wide."""
+def static(session: Session, steps: int, marks: Marks, *, of_lab: bool = True) -> bytes:
+    """All three pictures as one PNG: light, on white, 1696 pixels wide; one `of_lab` says so."""
     figure = Figure(figsize=(848 / 72, 380 / 72), dpi=144)
     loss = figure.add_axes((0.05, 0.56, 0.84, 0.37))
     seen = figure.add_axes((0.05, 0.06, 0.36, 0.34))
@@ -369,6 +370,8 @@ def static(session: Session, steps: int, marks: Marks) -> bytes:
     pictures.show_loss(session, marks)
     pictures.show_gradient(session, marks)
     pictures.answers.show(run, shadow)
+    if of_lab:
+        style.still(loss)
     style.apply(figure, style.LIGHT)
     figure.patch.set_facecolor("white")
     canvas = FigureCanvasAgg(figure)
@@ -388,4 +391,4 @@ def picture(run: Run, history: History) -> Any:
 
     session = Session(run)
     session.history = history
-    return Shown(static(session, len(history), ()), width=848)  # type: ignore[no-untyped-call]
+    return Shown(static(session, len(history), (), of_lab=False), width=848)  # type: ignore[no-untyped-call]

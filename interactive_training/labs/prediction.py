@@ -34,7 +34,7 @@ class Prediction:
                 "a prediction between cells has 2 to 6 answers; a curve is drawn in a lab, "
                 "with TrainingLab(ask=Question(...))."
             )
-        self._asking = Asking(question)
+        self._asking = Asking(question, runs=False)
         self._part = Part("question", self._receive, self._fail)
         self.root = ipywidgets.Box([self._part])
         self.root.add_class("it-alone")

@@ -163,7 +163,7 @@ class TrainingActions:
         asking = self.shown.asking
         if asking is not None and asking.receive(message):
             change = asking.answered()
-            if asking.reply.given:
+            if asking.goes_on:
                 self.session.start()
                 if change:
                     self._change(change)

@@ -66,12 +66,18 @@ def sentence(session: Session, verdict: Verdict) -> str:
     if isfinite(verdict.accuracy):
         said = f"Step {run.index}: {percent(verdict.accuracy)} right."
         if verdict.unchanged is not None:
-            return f"{said} The unchanged run: {percent(verdict.unchanged)}."
+            return f"{said} {ghost_of(run)}: {percent(verdict.unchanged)}."
         return f"{said} Guessing: {percent(1 / run.task.outputs)}."
     said = f"Step {run.index}: loss {history.last('average'):.3g}."
     if session.ghost_history:  # it has none yet just after the change
-        said += f" The unchanged run: {session.ghost_history.last('average'):.3g}."
+        said += f" {ghost_of(run)}: {session.ghost_history.last('average'):.3g}."
     return said
+
+
+def ghost_of(run: Run) -> str:
+    """What the grey line is: the run without its one change, or without the last of several."""
+    changed = {change.index for change in run.timeline.changes if change.index}
+    return "Without your last change" if len(changed) > 1 else "The unchanged run"
 
 
 def scaling(history: History) -> str:

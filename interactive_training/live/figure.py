@@ -159,14 +159,22 @@ class LiveFigure(anywidget.AnyWidget):
         with self.lock:
             self.text = text
 
-    def grow(self, ax: Axes, x: ArrayLike | None = None, y: ArrayLike | None = None) -> bool:
+    def grow(
+        self,
+        ax: Axes,
+        x: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        *,
+        at_once: bool = False,
+    ) -> bool:
         """Move the limits of `ax` outward if `x` or `y` lie outside; return whether they moved.
 
         Parameters: `x` and `y` are data that should be seen: numbers or arrays. Limits grow by
-        half a decade (log) or by 1.5 (linear), at most once in 2 s, and never shrink.
+        half a decade (log) or by 1.5 (linear) and never shrink; at most once in 2 s, unless
+        `at_once`, for a last state.
         """
         with self.lock:
-            return self._limits.grow(ax, x, y)
+            return self._limits.grow(ax, x, y, at_once=at_once)
 
     def draggable(
         self, artist: Artist, on_drag: OnDrag, bounds: Bounds = None, label: str = "point"

@@ -23,10 +23,15 @@ class Limits:
         self._clock = clock
         self._grown: WeakKeyDictionary[Axes, float] = WeakKeyDictionary()
 
-    def grow(self, ax: Axes, x: ArrayLike | None, y: ArrayLike | None) -> bool:
-        """Make room in `ax` for the finite ones of `x` and `y`; return whether limits changed."""
+    def grow(
+        self, ax: Axes, x: ArrayLike | None, y: ArrayLike | None, *, at_once: bool = False
+    ) -> bool:
+        """Make room in `ax` for the finite ones of `x` and `y`; return whether limits changed.
+
+        Not within REST of the last time, unless `at_once`.
+        """
         now = self._clock()
-        if now - self._grown.get(ax, -REST) < REST:
+        if not at_once and now - self._grown.get(ax, -REST) < REST:
             return False
         changed = False
         if x is not None:

@@ -164,6 +164,10 @@ def test_why_opens_in_view_and_escape_closes_it(lab: OpenNotebook) -> None:
     assert page.locator(".it-code").bounding_box() == before  # nothing moved
     page.keyboard.press("Escape")
     page.wait_for_selector(".it-why:empty", state="attached")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".it-why:not(:empty)")
+    page.locator(".it-why [data-key=close]").click()
+    page.wait_for_selector(".it-why:empty", state="attached")
 
 
 def test_the_presenter_is_read_from_the_last_row(lab: OpenNotebook) -> None:

@@ -181,6 +181,28 @@ def test_over_the_future_of_a_lab(lab: OpenNotebook, server: Server) -> None:
     assert notebook.errors == []
 
 
+def test_a_class_counts_its_hands_and_runs(lab: OpenNotebook) -> None:
+    notebook = lab(CHOOSE)
+    page = notebook.page
+    notebook.run()
+    notebook.wait(AT_REST, 40)
+    page.wait_for_selector(".it-over .it-ask:not([hidden])")
+    page.get_by_role("button", name="Hands", exact=True).click()
+    for i, count in enumerate(("3", "12", "7")):
+        page.locator(f"[data-key=hands-{i}]").fill(count)
+        page.locator(f"[data-key=hands-{i}]").press("Tab")
+    page.get_by_role("button", name="Run it").click()
+    notebook.wait(AT_REST, 80)
+    page.wait_for_selector(".it-bars .it-truth", state="attached")
+    assert page.locator(".it-count").all_inner_texts() == ["3", "12", "7"]
+    shot(notebook, "hands_counted")
+    page.get_by_role("button", name="Hide hands").click()
+    page.wait_for_selector(".it-bars", state="hidden")
+    page.get_by_role("button", name="Show hands").click()
+    page.wait_for_selector(".it-count:visible")
+    assert notebook.errors == []
+
+
 def test_drawn_with_the_mouse(lab: OpenNotebook, server: Server) -> None:
     notebook = lab(DRAW)
     page = notebook.page

@@ -118,7 +118,10 @@ def test_the_first_sixty_seconds(
     reset = page.get_by_role("button", name="Reset")
     assert reset.get_attribute("title") == "Start again at step 0 with the same code"
     presenter = page.get_by_role("button", name="presenter mode")
-    assert presenter.get_attribute("title") == "Full screen, for a class; Esc comes back"
+    assert (
+        presenter.get_attribute("title")
+        == "Full screen, for a class; Ctrl and + enlarge, Esc comes back"
+    )
     presenter.click()
     notebook.wait(
         "() => document.fullscreenElement !== null"
@@ -373,3 +376,15 @@ def test_the_lab_keeps_its_size(lab: OpenNotebook) -> None:
     notebook.command("application:toggle-left-area")
     notebook.wait("() => document.querySelector('.it-lab').clientWidth > 1000")
     assert size()[1] == first[1]
+
+
+@pytest.mark.parametrize("key", ["run", "line-backward-0", "range-keep_grad"])
+def test_shift_enter_goes_on_to_the_next_cell(lab: OpenNotebook, key: str) -> None:
+    notebook = lab(LAB.format("'digits', until=2"), "1")
+    page = notebook.page
+    notebook.run()
+    percentages(notebook, 2)
+    page.locator(f"[data-key={key}]").focus()
+    page.locator(f"[data-key={key}]").press("Shift+Enter")
+    notebook.wait("() => window.jupyterapp.shell.currentWidget.content.activeCellIndex === 1")
+    assert notebook.errors == []

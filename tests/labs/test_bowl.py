@@ -537,6 +537,16 @@ def test_a_skipped_question_changes_nothing(make_bowl: Bowls) -> None:
         make_bowl(ask=Question("And now?", ["up", "down"], {"lr": -1}))
 
 
+def test_hands_that_were_counted_run_without_an_answer(make_bowl: Bowls) -> None:
+    lab = make_bowl(ask=Question("And now?", ["up", "down"], {"lr": 0.26}))
+    hear(lab, "hands", value=["3", "12"])
+    assert lab.asked.state["skip"] == "Run it"
+    hear(lab, "answer", value=-1)
+    assert lab.race.racers[0].recipe.lr == 0.26
+    assert (lab.asked.state["mode"], lab.asked.state["hands"]) == ("bars", [3, 12])
+    assert lab.views.drawings.heights.guess.get_text() == ""
+
+
 def test_slow_motion_is_that_of_the_selected_racer(make_bowl: Bowls) -> None:
     lab = make_bowl(recipe=Recipe(lr=0.02))
     lab.add(Recipe(optimizer="Adam", lr=0.3))

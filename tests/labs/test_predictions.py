@@ -199,6 +199,23 @@ def test_hands_stand_beside_what_happened(make: Labs) -> None:
     until(lambda: lab.view.asked.state["mode"] == "")
 
 
+def test_a_class_runs_on_its_hands_alone(make: Labs) -> None:
+    lab = make("digits", ask="zero_grad", until=4)
+    lab.advance(4)
+    assert (lab.view.asked.state["skip"], lab.view.asked.state["folds"]) == ("Skip", False)
+    hear(lab, "hands", value=["3", "", "12"])
+    assert (lab.view.asked.state["skip"], lab.view.asked.state["folds"]) == ("Run it", True)
+    assert lab.run.index == 4
+    hear(lab, "answer", value=-1)
+    over(lab, 8)
+    assert "zero_grad" not in lab.run.recipe.stages
+    until(lambda: lab.view.asked.state["mode"] == "bars")
+    state = lab.view.asked.state
+    assert (state["guess"], state["hands"]) == (None, [3, 0, 12])
+    assert state["truth"] is not None
+    assert lab.guess == ""
+
+
 def test_what_a_notebook_kept_is_shown_and_asked_again(make: Labs) -> None:
     lab = make("digits", ask="zero_grad", until=4)
     lab.advance(4)

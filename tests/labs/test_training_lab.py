@@ -658,6 +658,19 @@ def test_after_a_rewind_all_that_is_left_of_the_curve_is_in_view(make: Labs) -> 
     assert low < min(averages) < 1e2 < max(averages) < high < 1e4 * max(averages)
 
 
+def test_a_run_at_rest_is_in_view_to_its_end_with_its_name_beside_it(make: Labs) -> None:
+    lab = make("bowl", Recipe(lr=0.3), until=20)
+    for _ in range(6):  # it flies away, and axes that have just grown grow again
+        lab.advance(10)
+        ax, label = lab.view.panels.pictures.loss.ax, lab.view.panels.pictures.loss.labels
+        low, high = ax.get_ylim()
+        end = lab.history.last("average")
+        assert low < end < high
+        assert ax.get_xlim()[1] >= lab.run.index
+        height = np.log(end / low) / np.log(high / low)
+        assert label.texts["you"].get_position()[1] == pytest.approx(height)
+
+
 def test_every_change_on_the_way_can_be_gone_back_to(make: Labs) -> None:
     lab = make("bowl", until=5)
     lab.advance(5)
@@ -667,6 +680,7 @@ def test_every_change_on_the_way_can_be_gone_back_to(make: Labs) -> None:
     assert "The unchanged run: " in lab.view.words.state["text"]
     lab.change(lr=0.05)
     lab.advance(5)
+    assert "Without your last change: " in lab.view.words.state["text"]  # two were made
 
     def offered() -> list[str]:
         return [button["label"] for button in lab.view.words.state["buttons"]]

@@ -35,6 +35,11 @@ function rebuilder(parent, build, update) {
   };
 }
 
+/* Whether a key runs the cell in JupyterLab, whatever in it has the focus. */
+function runsCell(event) {
+  return event.key === "Enter" && (event.shiftKey || event.ctrlKey);
+}
+
 function asNumber(value, whole, digits = 3) {
   return whole ? Math.round(value) : Number(value.toPrecision(digits));
 }

@@ -62,7 +62,7 @@ function presenterOf(el, send) {
   };
   document.addEventListener("fullscreenchange", follow);
   return {
-    node: button("", turn, { class: "it-plain it-present", "aria-label": "presenter mode", title: "Full screen, for a class; Esc comes back" }),
+    node: button("", turn, { class: "it-plain it-present", "aria-label": "presenter mode", title: "Full screen, for a class; Ctrl and + enlarge, Esc comes back" }),
     draw(state) {
       if (!drawn && state.presenting && !document.fullscreenElement) send({ verb: "present", value: false });
       drawn = true;

@@ -8,12 +8,14 @@ function question(el, send, model) {
   const bars = make("div", { class: "it-bars" });
   const problem = make("div", { class: "it-failed", role: "alert" });
   const box = make("div", { class: "it-ask", role: "group", "aria-label": "a question before you run", hidden: true },
-    ask, answers, sketch.node, tools, bars, problem);
+    ask, answers, sketch.node, bars, tools, problem);
   el.append(box);
   const remember = memory(model, (kept) => send({ verb: "recall", value: kept }));
   let counting = false;
+  let folded = false;
   let now = null;
   const count = () => { counting = !counting; draw(now); answers.querySelector("input")?.focus(); };
+  const fold = () => { folded = !folded; draw(now); };
   const counted = () => send({ verb: "hands", value: [...answers.querySelectorAll("input")].map((one) => one.value) });
   const hands = (words, i, typed) => make("input", {
     type: "text", inputmode: "numeric", value: typed || "", "aria-label": `hands for ${words}`, "data-key": `hands-${i}`,
@@ -21,9 +23,10 @@ function question(el, send, model) {
     onchange: counted,
   });
   const drawTools = rebuilder(tools, (state) => {
+    if (state.mode === "bars") return [button(folded ? "Show hands" : "Hide hands", fold, { class: "it-plain", "data-key": "fold" })];
     const drawing = state.draw ? [button("Done", sketch.done, { "data-key": "draw-done" }), button("Clear", sketch.clear, { "data-key": "draw-clear" })] : [];
     const again = button(state.guess === null ? "Answer" : "Change", () => send({ verb: "again" }), { "data-key": "answer-again" });
-    const asked = [...drawing, button("Skip", () => send({ verb: "answer", value: -1 }), { class: "it-plain", "data-key": "answer-skip" })];
+    const asked = [...drawing, button(state.skip, () => send({ verb: "answer", value: -1 }), { class: "it-plain", "data-key": "answer-skip" })];
     const hands = button("Hands", count, { class: "it-plain", "data-key": "hands", "aria-pressed": String(counting), title: "Count hands, for a class" });
     return [...(state.mode === "ask" ? asked : [again]), ...(state.draw ? [] : [hands])];
   }, () => {});
@@ -60,16 +63,17 @@ function question(el, send, model) {
     const drawing = state.mode === "ask" && state.draw;
     el.classList.toggle("it-over", Boolean(state.place));
     box.classList.toggle("it-drawing", drawing);
+    box.classList.toggle("it-told", state.mode === "bars");
     el.style.cssText = state.place ? placed(state.place) : "";
     ask.replaceChildren(...state.text.split("`").map((piece, i) => (i % 2 ? make("code", {}, piece) : piece)));
     ask.hidden = state.mode === "bars" && state.quiet;
     answers.hidden = drawing || state.mode === "bars";
     sketch.node.hidden = !drawing;
-    tools.hidden = state.mode === "bars";
-    bars.hidden = state.mode !== "bars";
+    tools.hidden = state.mode === "bars" && !state.folds;
+    bars.hidden = state.mode !== "bars" || folded;
     bars.classList.toggle("it-counted", state.hands.length > 0);
     if (drawing) sketch.draw(state);
-    drawTools([state.mode, state.draw, state.guess === null, counting], state);
+    drawTools([state.mode, state.draw, state.skip, state.guess === null, counting, folded], state);
     drawAnswers([state.mode, state.answers, state.guess, counting], state);
     if (state.mode === "bars") drawBars([state.answers, state.guess, state.hands, state.truth], state);
     setText(problem, state.problem);

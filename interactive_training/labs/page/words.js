@@ -12,8 +12,9 @@ function words(el, send) {
   const drawButtons = rebuilder(buttons, (state) => state.buttons.map((one) =>
     button(one.label, () => send({ verb: one.verb, value: one.value }), { "data-key": one.verb + (one.value ?? one.label) })),
   (state) => buttons.querySelector("[data-key^=why]")?.setAttribute("aria-expanded", String(state.why.length > 0)));
-  const drawWhy = rebuilder(why, (state) => state.why.map(([name, text]) =>
-    make("div", {}, make("b", {}, `${name}: `), text)), () => {});
+  const close = button("Close", () => send({ verb: "why" }), { class: "it-plain it-close", "data-key": "close" });
+  const drawWhy = rebuilder(why, (state) => [...(state.why.length ? [close] : []), ...state.why.map(([name, text]) =>
+    make("div", {}, make("b", {}, `${name}: `), text))], () => {});
   return {
     draw(state) {
       setText(sentence, state.text);
