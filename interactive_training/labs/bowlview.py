@@ -1,6 +1,5 @@
 """The pictures of BowlLab: the surface with its paths, the heights, and the fate map."""
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
@@ -29,8 +28,6 @@ from interactive_training.probes.curvature import FateMap
 from interactive_training.probes.reading import Reading
 
 MAP, SIDE, LARGE = 320, 160, 450  # pixels
-# Seconds for the thread that sends: without them it would wait until the other pictures are drawn.
-TURN = 0.0005
 LONGEST = 0.22  # of the picture's width, for an arrow
 CLIPPED = 0.1  # of the picture's width, for what clipping leaves
 ToDrag = Callable[[float, float, bool], bool | None]
@@ -272,8 +269,7 @@ class Views:
             found = replace(found, paths=[], leaves=[], heights=[])
         self._show_surface(shown, found, cloud)
         if not shown.moving:  # one change: the paths go ahead; while dragging all go together
-            self.group.update([self.surface])
-            time.sleep(TURN)
+            self.group.update([self.surface], urgent=True)
         with self.heights.lock:
             changed = self.drawings.show_heights(
                 found,

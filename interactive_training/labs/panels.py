@@ -282,11 +282,11 @@ class Panels:
         history = session.history
         now = time.monotonic()
         seconds, taken = self._since_last_time(now, history)
-        ahead = AHEAD * taken / max(seconds, FRAME) if session.playing else 0.0
+        room = AHEAD * taken / max(seconds, FRAME) if session.playing else None
         with self.loss.lock:
             if taken < 0:
                 self._start_over(session, steps)
-            self._grow(self.loss, self.pictures.loss.ax, reach(history, "average"), ahead)
+            self._grow(self.loss, self.pictures.loss.ax, reach(history, "average"), room)
             self.pictures.show_loss(session, marks, pins, guess)  # names stand where lines end
         self._drawn.append(self.loss)
         if session.playing and now < self._gradient_due:
@@ -294,19 +294,22 @@ class Panels:
         self._gradient_due = now + GRADIENT_EVERY
         with self.gradient.lock:
             column = "amp_scale" if self.pictures.half else "grad_norm"
-            self._grow(self.gradient, self.pictures.gradient.ax, reach(history, column), ahead)
+            self._grow(self.gradient, self.pictures.gradient.ax, reach(history, column), room)
             self.pictures.show_gradient(session, marks)
         self._drawn.append(self.gradient)
 
     def _grow(
-        self, live: LiveFigure, ax: Axes, newest: tuple[float, float | None], ahead: float
+        self, live: LiveFigure, ax: Axes, newest: tuple[float, float | None], room: float | None
     ) -> None:
-        """Bring the newest step and value into the picture, the step with those `ahead`."""
+        """Bring the newest step and value into the picture, with room for so many more steps.
+
+        At rest, with None, it happens at once: nothing follows that would do so later.
+        """
         step, value = newest
         _, low, right, high = ax.viewLim.extents
         if step > right or not (value is None or low <= value <= high):
-            at_rest = not ahead  # then nothing follows that would bring it into view
-            live.grow(ax, step + ahead if step > right else None, value, at_once=at_rest)
+            wanted = step + (room or 0.0) if step > right else None
+            live.grow(ax, wanted, value, at_once=room is None)
 
     def _since_last_time(self, now: float, history: History) -> tuple[float, int]:
         """How many seconds ago the curves were drawn, and how many steps have come since."""

@@ -175,11 +175,18 @@ class TrainingView:
         due = {what for what, at in self.due.items() if everything or now >= at}
         self.due.update({what: now + EVERY[what] for what in due})
         try:
+            changed = self._code_of is not None and session.run.recipe != self._code_of[0]
+            if changed:  # the answer to the learner's hand goes ahead of what has to be computed
+                self._draw_curves()
+                self.panels.update(urgent=True)
             if "words" in due:
                 self.verdict = judge(session, self.panels)
                 if self.shown.asking is not None:
                     self.shown.asking.judge(session, self.verdict)
-            self._draw_pictures(answers="answers" in due)
+            self._draw_curves()
+            if "answers" in due:
+                self.panels.show_answers(session)
+            self.panels.update()
         except Exception as error:  # it must neither stop the training nor hide how that stands
             session.error = session.error or error
             self.verdict = judge(session, self.panels)  # speaks of the error alone
@@ -194,15 +201,11 @@ class TrainingView:
             self._code_of = code
             self._show_code(again=refused)
 
-    def _draw_pictures(self, answers: bool) -> None:
+    def _draw_curves(self) -> None:
         session, shown = self.session, self.shown
         # A room tells two lines apart, not four: yours and the unchanged run's.
         pins = [] if shown.large else shown.pins
         self.panels.show_curves(session, self.marks(), pins, self.guess(), self.span())
-        if answers:
-            self.panels.show_answers(session)
-        changed = self._code_of is not None and session.run.recipe != self._code_of[0]
-        self.panels.update(urgent=changed)
 
     def _show_top(self, again: bool) -> None:
         session, shown = self.session, self.shown

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from interactive_training.live.figure import LiveFigure
 
 
+# Seconds that an urgent frame gives to the kernel's own thread, which sends it: Python would let it
+# wait for ten times as long while the caller goes on.
+TURN = 0.0005
+
+
 class Group(ipywidgets.Widget):
     """The way to the page for some figures of one lab; a figure used alone is a group of one.
 
@@ -54,6 +59,8 @@ class Group(ipywidgets.Widget):
             for live in figures:
                 live.due = True
             self.offer(urgent)
+        if urgent:
+            time.sleep(TURN)
 
     def offer(self, urgent: bool = False) -> None:
         """Send what is due if the page can take it."""
