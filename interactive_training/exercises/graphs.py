@@ -69,18 +69,31 @@ def observe_parts(solution: Solution, case: Case) -> Any:
 
 def judge_parts(case: Case, seen: Any) -> None:
     """Compare each call with one step of the package's loop on the whole batch."""
+    before = flat(made(case)[0])
     for at, ((loss, weights), call) in enumerate(zip(taken(case), seen, strict=True)):
         returned = number(call["returned"], "the loss of the whole batch")
         if not close(returned, loss):
             raise Failed(
                 "the loss returned is the mean over the whole batch, before the weights move",
-                f"the {ORDINALS[at]} call returned {returned:.4g}",
+                f"the {ORDINALS[at]} call returned {returned:.4g}, {returned / loss:.3g} times it",
             )
         if not all_close(call["weights"], weights):
             raise Failed(
                 "the parts together move the weights as the whole batch would, in one step",
-                f"in the {ORDINALS[at]} call they moved another way, too far, or not at all",
+                f"in the {ORDINALS[at]} call they {way(before, call['weights'], weights)}",
             )
+        before = weights
+
+
+def way(start: list[float], end: list[float], wanted: list[float]) -> str:
+    """How weights moved from their start, beside where they were to go."""
+    moved, right = (torch.tensor(place) - torch.tensor(start) for place in (end, wanted))
+    if not moved.any():
+        return "did not move"
+    times = (moved @ right / (right @ right)).item()
+    if all_close(moved.tolist(), (times * right).tolist()):
+        return f"moved {times:.3g} times as far"
+    return "moved another way"
 
 
 ACCUMULATE = Exercise("accumulate", parts_case, parts_words, observe_parts, judge_parts)
@@ -261,10 +274,18 @@ def judge_mean(case: Case, seen: Any) -> None:
 MEAN_LOSS = Exercise("mean_loss", network_case, in_words, observe_mean, judge_mean)
 
 
-def check_mean_loss(solution: Any, student: str | None = None) -> Result:
+def check_mean_loss(solution: Any, *others: Any, student: str | None = None) -> Result:
     """Check `mean_loss(model, loss_fn, batches)`: the mean loss, without holding on to a graph.
 
     `batches` is a list of pairs (x, y) with the same number of rows; the mean comes back as a
-    Python number. `student` chooses the random inputs, by default the account's name.
+    Python number. Of several solutions the result says how many are right, not which. `student`
+    chooses the random inputs, by default the account's name.
     """
-    return check(MEAN_LOSS, solution, student)
+    results = [check(MEAN_LOSS, one, student) for one in (solution, *others)]
+    if not others:
+        return results[0]
+    right, name = sum(map(bool, results)), f"{len(results)} loops"
+    if right == len(results):
+        return Result(name, tried=results[0].tried)
+    saw = f"{right} of the {len(results)} do; look at each which does not"
+    return Result(name, failed="every loop finds the mean and lets its graphs go", saw=saw)

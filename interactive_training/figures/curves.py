@@ -294,7 +294,7 @@ def spread(heights: Sequence[float], sizes: Sequence[float]) -> list[float]:
     gaps = [(a + b) / 2 for a, b in pairwise(sizes)]
     placed: list[float] = []
     for i, height in enumerate(heights):
-        height = min(max(height, 0.0), 1.0)
+        height = min(max(height, sizes[i] / 2), 1.0)  # above the axis, where its numbers stand
         placed.append(max(height, placed[-1] + gaps[i - 1]) if placed else height)
     over = placed[-1] - 1.0 if placed else 0.0
     if over > 0:

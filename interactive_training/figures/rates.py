@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.path import Path
 from matplotlib.text import Text
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from interactive_training.figures import style
@@ -157,6 +158,8 @@ class FateChart:
             decades = 10.0 ** np.arange(np.ceil(np.log10(lr[0])), np.log10(lr[-1]) + 0.5)
             self.ax.set_xticks(decades, labels=[f"{decade:g}" for decade in decades])
             self.ax.minorticks_off()
+        else:  # long numbers would touch
+            self.ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
         for old in (*self.layers, *self.names):
             old.remove()
         paths: list[Path] = []

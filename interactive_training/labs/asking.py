@@ -22,6 +22,7 @@ class Asking:
         self.reply = Reply(question)
         self.before = self.reply
         self.problem = ""
+        self.forgotten = False  # on purpose, so that the notebook forgets it too
 
     def receive(self, message: Mapping[str, Any]) -> bool:
         """Take one message of the page; True if the learner has just answered or skipped.
@@ -29,7 +30,7 @@ class Asking:
         A message that cannot be used leaves its reason in `problem`.
         """
         value, before = message.get("value"), self.reply
-        self.problem = ""
+        self.problem, self.forgotten = "", message["verb"] == "forget"
         try:
             match message["verb"]:
                 case "answer":
@@ -38,6 +39,10 @@ class Asking:
                     self.reply = self.reply.sketched(value)
                 case "hands":
                     self.reply = self.reply.counted(value)
+                    return False
+                case "forget":
+                    self.before = Reply(self.question)
+                    self.reply = replace(self.before, truth=self.reply.truth)
                     return False
                 case "recall":
                     self.before = Reply(self.question).recalled(value)
@@ -79,7 +84,7 @@ class Asking:
             "text": text or self.question.text,
             "key": self.question.text,
             "answers": list(self.question.answers),
-            "skip": "Run it" if self._counted else "Skip",
+            "skip": ("Run it" if self.runs else "Go on") if reply.hands else "Skip",
             "folds": self._counted,
             "draw": self.question.drawn,
             "guess": reply.choice,
@@ -88,6 +93,7 @@ class Asking:
             "hands": list(reply.hands),
             "truth": reply.truth if mode == "bars" else None,
             "kept": {**self.before.kept(), **reply.kept()},
+            "forgotten": self.forgotten,
             "problem": self.problem,
             **more,
         }

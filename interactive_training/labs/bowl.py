@@ -3,14 +3,14 @@
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import ipywidgets
 
 from interactive_training.engine.errors import RecipeError, TaskError
-from interactive_training.engine.paths import Path
+from interactive_training.engine.paths import Floats, Path
 from interactive_training.engine.race import Ground, Race, Racer
 from interactive_training.engine.recipe import Recipe
 from interactive_training.engine.run import Run
@@ -48,9 +48,10 @@ class BowlLab:
     (2,) and returns a scalar, shown over `box`, ((left, right), (bottom, top)). All take `noise`,
     that of minibatches, which begins at `seed`. `recipe` is the learner's optimizer, `start` and
     `steps` those of the surface if they are not given. `ask` is a Question with answers: until one
-    is chosen it covers all that would tell, then its `change` of the recipe is made; `reveal` says
-    which was right. `hide=["setup"]` leaves out the set-up strip. Raises TaskError or RecipeError
-    when they do not fit.
+    is chosen it covers all that would tell, then its `change` of the recipe is made. `came` tells
+    from the heights of the learner's path, at the start and after each step, which answer came
+    true, by its words or its place from 0; without it `reveal` does. `hide=["setup"]` leaves out
+    the set-up strip. Raises TaskError or RecipeError when they do not fit.
 
     Every path is a real run of torch.optim through the package's training loop. `paths` are those
     on the screen; `change`, `move` and `add` do what the controls do and raise in the cell.
@@ -69,6 +70,7 @@ class BowlLab:
         box: tuple[Point, Point] | None = None,
         question: str = QUESTION,
         ask: Question | None = None,
+        came: Callable[[Floats], str | int] | None = None,
         hide: Sequence[str] = (),
         **options: float,
     ) -> None:
@@ -90,7 +92,9 @@ class BowlLab:
             made.changed(0, **ask.change)
         self.question, self.hide = question, tuple(hide)
         self.asking = None if ask is None else Asking(ask)
-        self.shown = Shown(made)
+        self._came = came
+        self._asked_about: Race | None = None  # the race that an answer began
+        self.shown = self._first = Shown(made)
         self.reading = reading.read(made)
         self.refusal = ""
         self._cloud: Cloud | None = None
@@ -199,6 +203,7 @@ class BowlLab:
             refusal = lab.refusal
             lab.close()
             raise StateStringError(f"the state string cannot be used: {refusal}")
+        lab._first = lab.shown
         return lab
 
     @classmethod
@@ -213,6 +218,7 @@ class BowlLab:
         for values in row.rivals:
             fields = dict(values)
             lab.add(scale=fields.pop("scale", 1.0), recipe=Recipe(**fields))
+        lab._first = lab.shown
         return lab
 
     def close(self) -> None:
@@ -267,7 +273,9 @@ class BowlLab:
                     self._put(given_up=True)
                 case "hand" | "go" | "over" as verb:
                     self._show(shown.by_hand(verb))
-                case "answer" | "hands" | "recall":
+                case "reset":
+                    self._show(replace(self._first, reached=shown.reached))
+                case "answer" | "hands" | "forget" | "recall":
                     self._answered(message)
                 case "present":
                     self._present(bool(value))
@@ -280,7 +288,8 @@ class BowlLab:
         if asking is None:
             return
         if asking.receive(message) and asking.goes_on:
-            self._ask(self.race.changed(0, **asking.question.change), "question")
+            self._asked_about = self.race.changed(0, **asking.question.change)
+            self._ask(self._asked_about, "question")
             self._put(guess=asking.reply.words)
         else:
             self._put()
@@ -409,12 +418,22 @@ class BowlLab:
             self.views.show(shown, found, cloud)
             now = time.monotonic()
             newest = shown is self.shown and not shown.moving
+            self._judge(found)
             if shown.goal is not None and shown.goal.check(found):
                 with self._state:
                     self.shown = self.shown.with_reached([shown.goal.name])
             if newest or now - self._told > PARTS_EVERY:
                 self._told = now
                 self._show_parts()
+
+    def _judge(self, found: reading.Reading) -> None:
+        """Note which answer came true, once the path that the question was about is there."""
+        asking = self.asking
+        if self._came is None or asking is None or not asking.goes_on:
+            return
+        if asking.reply.truth is None and found.race == self._asked_about:
+            answer = self._came(found.heights[0])
+            asking.turned_out(asking.question.number(answer))
 
     def _show_parts(self, again: bool = False) -> None:
         shown = self.shown

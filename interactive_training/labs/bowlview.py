@@ -32,6 +32,7 @@ LONGEST = 0.22  # of the picture's width, for an arrow
 CLIPPED = 0.1  # of the picture's width, for what clipping leaves
 ToDrag = Callable[[float, float, bool], bool | None]
 Cloud = tuple[Floats, Floats]  # starts and ends
+ALL_KEPT = "No map: with all of the gradient kept,\nmomentum 0 swings for ever, more flies out."
 SLOWER = "fate of the slower direction"  # a fast one may swing where that one does not
 # What a map is for, how it is made with the names of its regions, and why there is none.
 Made = tuple[Any, Callable[[], tuple[FateMap, tuple[str, ...]]] | None, str]
@@ -174,6 +175,8 @@ class Drawings:
         rule, bowl = reading.rules[0], reading.bowl
         if rule is None or bowl is None:
             return None, None, "No bowl at the end of this path."
+        if rule.kept == 1:
+            return None, None, ALL_KEPT
         what, values = replace(rule, lr=0.0, momentum=0.0), bowl.values
         return (what, values), lambda: (curves.fate_map(what, values), curves.FATES), ""
 

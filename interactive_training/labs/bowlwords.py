@@ -32,6 +32,7 @@ def heading(
         "extras": [
             {"label": "Slow motion", "verb": "moment", "on": shown.moment is not None},
             {"label": "1,000 starts", "verb": "cloud", "on": shown.cloud},
+            {"label": "Reset", "verb": "reset", "on": None},
         ],
         "hidden": list(hide),
         "presenting": presenting,

@@ -19,6 +19,7 @@ CHIPS: dict[str, tuple[str, dict[str, Any], str]] = {
     "amp": ("16-bit", {"amp": "float16"}, "forward"),
     "accumulate": ("accumulate", {"accumulate": 4}, "backward"),
 }
+OF_DATA = ("amp", "accumulate")  # what a surface, with no layers and one row, has no use for
 
 
 @dataclass
@@ -91,7 +92,7 @@ def menu(order: Order, run: Run, scale: float, selected: str, running: str) -> d
     chips = [
         {"name": name, "label": label}
         for name, (label, fields, opens) in CHIPS.items()
-        if not used(name, recipe)
+        if not used(name, recipe) and not (name in OF_DATA and run.task.is_surface)
     ]
     shown = selected if selected in present or selected == "loss" else "zero_grad"
     return {"lines": lines, "chips": chips, "drawer": opened[shown] if selected else None}

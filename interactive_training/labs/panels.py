@@ -308,8 +308,8 @@ class Panels:
         step, value = newest
         _, low, right, high = ax.viewLim.extents
         if step > right or not (value is None or low <= value <= high):
-            wanted = step + (room or 0.0) if step > right else None
-            live.grow(ax, wanted, value, at_once=room is None)
+            ahead = min(step + (room or 0.0), max(step, 2 * right))  # a short curve stays long
+            live.grow(ax, ahead if step > right else None, value, at_once=room is None)
 
     def _since_last_time(self, now: float, history: History) -> tuple[float, int]:
         """How many seconds ago the curves were drawn, and how many steps have come since."""

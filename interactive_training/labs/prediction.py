@@ -89,7 +89,7 @@ class Prediction:
         if verb == "again" and not revealed:
             asking.reply = Reply(asking.question, hands=asking.reply.hands)
             asking.problem = ""
-        elif verb in ("hands", "recall") or not revealed:
+        elif verb in ("hands", "forget", "recall") or not revealed:
             asking.receive(message)
         if verb == "recall" and asking.open:
             asking.reply = asking.reply.recalled(asking.before.kept())

@@ -80,7 +80,7 @@ class TrainingActions:
                 shown.large = bool(value)
                 shown.selected = "" if shown.large else shown.selected or "zero_grad"
                 self.view.renew()
-            case "answer" | "draw" | "hands" | "recall":
+            case "answer" | "draw" | "hands" | "forget" | "recall":
                 self._asked(message)
 
     def failed(self, error: Exception) -> None:

@@ -215,7 +215,10 @@ def test_sliders_marks_racers_and_the_hand(lab: OpenNotebook) -> None:
     page.locator("[data-key=more]").click()
     shot(notebook, "bowl-5-race")
     page.keyboard.press("Escape")
-    page.locator("[data-key=setup]").click()
+    page.wait_for_selector(".it-up", state="hidden")
+    page.locator("[data-key=more]").click()
+    page.locator("[data-key=setup]").click()  # one panel at a time
+    page.wait_for_selector(".it-up", state="hidden")
     shot(notebook, "bowl-6-setup")
     page.locator("[data-key=choice-surface]").select_option("himmelblau")
     notebook.wait(SAYS, "height 7.9e-31")

@@ -39,6 +39,8 @@ AT_REST = """(step) => document.querySelector('.it-top')?.dataset.step === Strin
     && document.querySelector('.it-top').dataset.playing === 'false'"""
 POINTS = """() => document.querySelector('.it-sketch-line').getAttribute('points')
     .split(' ').filter((pair) => pair).map((pair) => pair.split(',').map(Number))"""
+FIELDS = """(values) => JSON.stringify(values) === JSON.stringify(
+    [...document.querySelectorAll('[data-key^=hands-]')].map((field) => field.value))"""
 TEXT = "([part, words]) => document.querySelector(part)?.textContent.includes(words)"
 
 
@@ -181,16 +183,28 @@ def test_over_the_future_of_a_lab(lab: OpenNotebook, server: Server) -> None:
     assert notebook.errors == []
 
 
-def test_a_class_counts_its_hands_and_runs(lab: OpenNotebook) -> None:
+def test_a_class_counts_its_hands_and_runs(lab: OpenNotebook, server: Server) -> None:
     notebook = lab(CHOOSE)
     page = notebook.page
     notebook.run()
     notebook.wait(AT_REST, 40)
     page.wait_for_selector(".it-over .it-ask:not([hidden])")
     page.get_by_role("button", name="Hands", exact=True).click()
-    for i, count in enumerate(("3", "12", "7")):
-        page.locator(f"[data-key=hands-{i}]").fill(count)
-        page.locator(f"[data-key=hands-{i}]").press("Tab")
+    page.locator("[data-key=answer-0]").click()  # meant for what stood there before
+    page.locator("[data-key=hands-0]").focus()
+    for count in ("3", "12", "7"):  # Enter goes on to the next
+        page.keyboard.type(count)
+        page.keyboard.press("Enter")
+    page.get_by_role("button", name="Clear").click()
+    page.get_by_role("button", name="Skip").wait_for()
+    notebook.wait(FIELDS, ["", "", ""])
+    assert kept(notebook, server) == {}
+    page.locator("[data-key=hands-0]").focus()
+    for count in ("3", "12", "7"):
+        page.keyboard.type(count)
+        page.keyboard.press("Tab")  # so does Tab
+    assert notebook.run_code("print(lab.run.index)").strip() == "40"
+    assert next(iter(kept(notebook, server).values())) == {"hands": [3, 12, 7]}
     page.get_by_role("button", name="Run it").click()
     notebook.wait(AT_REST, 80)
     page.wait_for_selector(".it-bars .it-truth", state="attached")

@@ -379,12 +379,17 @@ def test_the_lab_keeps_its_size(lab: OpenNotebook) -> None:
 
 
 @pytest.mark.parametrize("key", ["run", "line-backward-0", "range-keep_grad"])
-def test_shift_enter_goes_on_to_the_next_cell(lab: OpenNotebook, key: str) -> None:
-    notebook = lab(LAB.format("'digits', until=2"), "1")
+def test_no_key_begins_a_lab_anew(lab: OpenNotebook, key: str) -> None:
+    notebook = lab(LAB.format("'digits', until=2"))
     page = notebook.page
     notebook.run()
     percentages(notebook, 2)
-    page.locator(f"[data-key={key}]").focus()
-    page.locator(f"[data-key={key}]").press("Shift+Enter")
-    notebook.wait("() => window.jupyterapp.shell.currentWidget.content.activeCellIndex === 1")
+    made = notebook.run_code("print(id(lab))")
+    for pressed in ("Shift+Enter", "Control+Enter", "Alt+Enter"):
+        page.locator(f"[data-key={key}]").focus()
+        page.keyboard.press(pressed)
+    page.locator("[data-key=step]").click()  # what was pressed before has been heard
+    notebook.wait(STEP, 3)
+    assert notebook.run_code("print(id(lab))") == made
+    assert page.locator(".jp-Cell").count() == 1
     assert notebook.errors == []

@@ -833,13 +833,13 @@ PLANTED = {
     "accumulate": (
         [parts_shared, parts_joined],
         {
-            parts_not_shared: "in 2 equal parts",
+            parts_not_shared: "in the first call they moved 2 times as far",
             parts_step_each: "in 2 equal parts",
             parts_zeroed_each: "in 2 equal parts",
-            parts_never_zeroed: "in the second call they moved another way, too far, or not at all",
+            parts_never_zeroed: "in the second call they moved another way",
             parts_sum_returned: "the mean over the whole batch",
             parts_last_only: "the mean over the whole batch",
-            parts_no_step: "or not at all",
+            parts_no_step: "in the first call they did not move",
         },
     ),
     "graph_size": (

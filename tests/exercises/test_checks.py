@@ -92,3 +92,14 @@ def test_students_have_inputs_of_their_own(name: str) -> None:
     assert ada != exercise.cases(seed_of("emmy", name))
     shown = [exercise.show(case) for case in ada]
     assert len(set(shown)) > CASES // 2
+
+
+def test_of_several_loops_it_is_not_said_which_one_leaks() -> None:
+    (right, *_), wrong = PLANTED["mean_loss"]
+    leaks = next(iter(wrong))
+    found = exercises.check_mean_loss(right, leaks, right)
+    assert not found
+    assert "2 of the 3 do" in str(found)
+    assert leaks.__name__ not in str(found)
+    together = exercises.check_mean_loss(right, right, student="ada")
+    assert str(together) == "2 loops: right, on 8 random inputs."

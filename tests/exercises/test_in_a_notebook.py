@@ -64,7 +64,6 @@ NODES = """seen, waiting = set(), [tensor.grad_fn]
             waiting += [after for after, _ in node.next_functions]
     return len(seen)"""
 STEP_FILLED = "optimizer.step()\n    return loss.item()"
-MENDED = "mended = three  # yours: the name of the loop that leaked"
 SOLVED: dict[str, list[list[tuple[str, str]]]] = {
     "01": [
         [
@@ -94,7 +93,7 @@ SOLVED: dict[str, list[list[tuple[str, str]]]] = {
             ),
         ],
         [("return 0  # yours", NODES)],
-        [("(loss - mean)", "(loss.item() - mean)"), (MENDED.replace("three", "..."), MENDED)],
+        [("(loss - mean)", "(loss.item() - mean)")],
     ],
 }
 

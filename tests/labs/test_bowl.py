@@ -17,6 +17,7 @@ from interactive_training import Recipe, RecipeError, Run, TaskError, train
 from interactive_training.engine import race
 from interactive_training.engine.slices import slice_through
 from interactive_training.exercises import Question
+from interactive_training.exercises.goals import GOALS
 from interactive_training.labs import BowlLab
 from interactive_training.labs.bowlstate import lane_of
 from interactive_training.labs.latest import Latest
@@ -423,7 +424,8 @@ def test_no_best_is_marked_where_nothing_arrives(make_bowl: Bowls) -> None:
     assert "flat x 1.00" in said(lab) or "flat x 1.00 in ripples" in said(lab)
     assert [label.split()[0] for label in marks(0)] == ["edge"]
     assert marks(1) == ["0", "1"]
-    assert fates.best_name.get_text() == "" and not len(fates.best.get_xdata())
+    assert not fates.best_name.get_visible() and not fates.best.get_visible()
+    assert fates.note.get_text().startswith("No map: with all of the gradient kept")
     lab.change(keep_grad=0.0, lr=1e6)
     assert marks(1) == ["0", "1"]
     assert "each step steep x -8e+06. Edge" in said(lab)
@@ -535,6 +537,47 @@ def test_a_skipped_question_changes_nothing(make_bowl: Bowls) -> None:
         make_bowl(ask=Question("Draw it."))
     with pytest.raises(RecipeError, match="lr is -1"):
         make_bowl(ask=Question("And now?", ["up", "down"], {"lr": -1}))
+
+
+def test_what_came_is_known_with_the_answer(make_bowl: Bowls) -> None:
+    seen = []
+
+    def came(heights: Any) -> str:
+        seen.append(heights)
+        return "up" if heights[-1] > heights[0] else "down"
+
+    lab = make_bowl(ask=Question("And now?", ["up", "down"], {"lr": 0.26}), came=came)
+    assert lab.asked.state["truth"] is None
+    hear(lab, "answer", value=1)
+    state = lab.asked.state
+    assert (state["mode"], state["guess"], state["truth"]) == ("bars", 1, 0)
+    lab.change(lr=0.1)  # which comes down
+    assert lab.asked.state["truth"] == 0
+    assert len(seen) == 1
+    assert seen[0][0] == 25
+    assert len(seen[0]) == 31
+
+
+def test_what_came_that_cannot_be_told_is_said(make_bowl: Bowls) -> None:
+    lab = make_bowl(ask=Question("And now?", ["up", "down"], {"lr": 0.26}), came=lambda _: "away")
+    hear(lab, "answer", value=1)
+    assert "'away' is no answer" in lab.words.state["text"]
+    assert lab.words.state["failed"]
+
+
+def test_reset_brings_the_first_state_back(make_bowl: Bowls) -> None:
+    lab = make_bowl()
+    first = lab.race
+    hear(lab, "goal", value=GOALS[1].name)
+    lab.change(lr=0.3)
+    hear(lab, "reset")
+    assert lab.race == first
+    assert lab.shown.goal is None
+    again = BowlLab.from_string(make_bowl("saddle", noise=0.3).to_string())
+    again.move((1, 1))
+    hear(again, "reset")
+    assert again.race == make_bowl("saddle", noise=0.3).race
+    again.close()
 
 
 def test_hands_that_were_counted_run_without_an_answer(make_bowl: Bowls) -> None:

@@ -228,6 +228,19 @@ def test_what_a_notebook_kept_is_shown_and_asked_again(make: Labs) -> None:
     assert lab.view.asked.state["open"]
 
 
+def test_another_class_begins_with_nothing(make: Labs) -> None:
+    lab = make("digits", ask="zero_grad", until=4)
+    lab.advance(4)
+    hear(lab, "recall", value={"guess": "the same", "hands": [1, 2, 3]})
+    assert not lab.view.asked.state["forgotten"]
+    hear(lab, "forget")
+    state = lab.view.asked.state
+    assert (state["open"], state["before"], state["hands"], state["kept"]) == (True, None, [], {})
+    assert state["forgotten"]  # the notebook is to forget it too
+    hear(lab, "hands", value=[4, 0, 0])
+    assert (lab.view.asked.state["forgotten"], lab.view.asked.state["hands"]) == (False, [4, 0, 0])
+
+
 def test_a_string_holds_the_open_question(make: Labs) -> None:
     lab = make("digits", ask="zero_grad", until=4)
     again = TrainingLab.from_string(lab.to_string())

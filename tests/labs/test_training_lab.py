@@ -97,6 +97,23 @@ def test_the_story_of_the_missing_line(make: Labs) -> None:
     assert you > 0.88 > unchanged
 
 
+def test_a_surface_has_no_use_for_parts_of_a_batch(make: Labs) -> None:
+    names = [chip["name"] for chip in make("bowl").view.code.state["chips"]]
+    assert names == ["clip", "schedule"]
+
+
+def test_names_stand_above_the_axis(make: Labs) -> None:
+    lab = make("digits", until=20)
+    lab.advance(20)
+    labels = lab.view.panels.pictures.loss.labels
+    low, high = labels.ax.get_ylim()
+    labels.show({"you": ("you", low), "ghost": ("before", high)})
+    bottom, top = (labels.texts[key].get_position()[1] for key in ("you", "ghost"))
+    height = labels.ax.bbox.height
+    assert 4 < bottom * height < 12  # half a letter
+    assert top == 1
+
+
 def test_lines_move_and_chips_add_lines(make: Labs) -> None:
     lab = make("digits")
     hear(lab, "move", value=[5, 1])  # step, to just after zero_grad
@@ -638,7 +655,7 @@ def test_a_room_sees_one_slider(make: Labs) -> None:
     assert sliders() == ["keep_grad", "lr"]
 
 
-@pytest.mark.parametrize(("playing", "right"), [(False, 150), (True, 1139.0625)])
+@pytest.mark.parametrize(("playing", "right"), [(False, 150), (True, 225)])
 def test_axes_that_have_to_grow_leave_room_for_what_comes(
     make: Labs, monkeypatch: pytest.MonkeyPatch, playing: bool, right: float
 ) -> None:
@@ -649,7 +666,7 @@ def test_axes_that_have_to_grow_leave_room_for_what_comes(
     assert ax.get_xlim()[1] == 100  # the last step is not outside yet
     for step in train(lab.run, 30):
         lab.history.append(step)
-    now = panels._then[0] + 0.1  # 30 steps in a tenth of a second, 900 in three
+    now = panels._then[0] + 0.1  # 900 steps in three seconds would be more than twice as many
     monkeypatch.setattr("interactive_training.labs.panels.time.monotonic", lambda: now)
     lab.session.playing = playing
     panels.show_curves(lab.session, (), (), None, 150)

@@ -85,7 +85,7 @@ function lineOf(first, key, toNeighbour, send) {
     if (by && event.altKey && now.at !== null) {
       event.preventDefault();
       send({ verb: "move", value: [now.at, toNeighbour(by)] });
-    } else if ((event.key === "Enter" && !runsCell(event)) || event.key === " ") {
+    } else if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
       select();
     }
@@ -155,7 +155,7 @@ function valueOf(first, key, send) {
       if (value !== null) {
         pressed.came(value);
         send({ verb: "set", name, value });
-      } else if (event.key === "Enter" && !runsCell(event)) edit(now.text);
+      } else if (event.key === "Enter") edit(now.text);
       else if (/^[0-9.-]$/.test(event.key)) edit(event.key);
       else return;
       event.preventDefault();

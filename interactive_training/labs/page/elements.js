@@ -35,9 +35,24 @@ function rebuilder(parent, build, update) {
   };
 }
 
-/* Whether a key runs the cell in JupyterLab, whatever in it has the focus. */
-function runsCell(event) {
-  return event.key === "Enter" && (event.shiftKey || event.ctrlKey);
+/* Opens and closes a panel that its button unfolds; Escape and a press elsewhere close it. `end`
+   takes its listener off the page. */
+function unfolding(el, button, panel) {
+  function open(yes) {
+    panel.hidden = !yes;
+    button.setAttribute("aria-expanded", String(yes));
+  }
+  const elsewhere = (event) => {
+    if (!panel.hidden && !panel.contains(event.target) && event.target !== button) open(false);
+  };
+  document.addEventListener("pointerdown", elsewhere, true);
+  button.addEventListener("click", () => open(panel.hidden));
+  el.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || panel.hidden) return;
+    open(false);
+    button.focus();
+  });
+  return () => document.removeEventListener("pointerdown", elsewhere, true);
 }
 
 function asNumber(value, whole, digits = 3) {

@@ -4,7 +4,7 @@ function heading(el, send) {
   const head = headOf(el, send);
   const extras = make("span", { class: "it-extras" });
   const drawExtras = rebuilder(extras, (state) => state.extras.map((one) =>
-    button(one.label, () => send({ verb: one.verb }), { "data-key": one.verb, "aria-pressed": String(one.on) })), () => {});
+    button(one.label, () => send({ verb: one.verb }), { "data-key": one.verb, "aria-pressed": one.on === null ? null : String(one.on) })), () => {});
   el.append(make("div", { class: "it-head" }, head.asked, extras, head.setup, head.present, head.panel));
   return {
     draw(state) {
@@ -21,14 +21,8 @@ function headOf(el, send) {
   const list = make("div");
   const note = make("div", { class: "it-note" });
   const panel = make("div", { class: "it-panel", hidden: true }, list, note);
-  const setup = button("", () => open(panel.hidden), { class: "it-plain it-quiet", "aria-expanded": "false", "data-key": "setup" });
-  el.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && !panel.hidden) { open(false); setup.focus(); }
-  });
-  function open(yes) {
-    panel.hidden = !yes;
-    setup.setAttribute("aria-expanded", String(yes));
-  }
+  const setup = button("", () => {}, { class: "it-plain it-quiet", "aria-expanded": "false", "data-key": "setup" });
+  const endUnfolding = unfolding(el, setup, panel);
   const drawSetup = controlList(list, send, "setup");
   const presenter = presenterOf(el, send);
   return {
@@ -42,7 +36,10 @@ function headOf(el, send) {
       drawSetup(shape(state.controls), state.controls);
       presenter.draw(state);
     },
-    end: presenter.end,
+    end() {
+      presenter.end();
+      endUnfolding();
+    },
   };
 }
 

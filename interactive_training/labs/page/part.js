@@ -8,10 +8,10 @@ const PARTS = { top, code, words, question, heading, racers };
 
 function render({ model, el }) {
   const send = latestOnly((message) => model.send(message));
-  // JupyterLab's own keys (Enter, arrows, single letters) would otherwise act on the cell; those
-  // that run it may.
+  // JupyterLab's own keys would otherwise act on the cell: arrows, single letters, and Shift or
+  // Control with Enter, which would begin the lab anew.
   el.addEventListener("keydown", (event) => {
-    if (!event.ctrlKey && !event.metaKey && !runsCell(event)) event.stopPropagation();
+    if (!(event.ctrlKey || event.metaKey) || event.key === "Enter") event.stopPropagation();
   });
   const part = PARTS[model.get("part")](el, send, model);
   const draw = () => {

@@ -1,5 +1,7 @@
 /* A question: over the future of a picture, or between two cells. */
 
+const DOUBLE_CLICK = 500; // ms in which a second click is meant for what was there before
+
 function question(el, send, model) {
   const ask = make("p");
   const answers = make("div", { class: "it-answers" });
@@ -14,34 +16,45 @@ function question(el, send, model) {
   let counting = false;
   let folded = false;
   let now = null;
-  const count = () => { counting = !counting; draw(now); answers.querySelector("input")?.focus(); };
+  let moved = -Infinity; // when the answers last moved away from under the pointer
+  const count = () => { counting = !counting; moved = performance.now(); draw(now); answers.querySelector("input")?.focus(); };
+  const answer = (i) => { if (performance.now() - moved > DOUBLE_CLICK) send({ verb: "answer", value: i }); };
   const fold = () => { folded = !folded; draw(now); };
   const counted = () => send({ verb: "hands", value: [...answers.querySelectorAll("input")].map((one) => one.value) });
   const hands = (words, i, typed) => make("input", {
     type: "text", inputmode: "numeric", value: typed || "", "aria-label": `hands for ${words}`, "data-key": `hands-${i}`,
-    onkeydown: (event) => { event.stopPropagation(); if (event.key === "Enter") counted(); },
+    onkeydown: (event) => {
+      event.stopPropagation();
+      if (event.key !== "Enter") return;
+      counted();
+      answers.querySelector(`[data-key="hands-${i + 1}"]`)?.focus();
+    },
     onchange: counted,
   });
   const drawTools = rebuilder(tools, (state) => {
     if (state.mode === "bars") return [button(folded ? "Show hands" : "Hide hands", fold, { class: "it-plain", "data-key": "fold" })];
     const drawing = state.draw ? [button("Done", sketch.done, { "data-key": "draw-done" }), button("Clear", sketch.clear, { "data-key": "draw-clear" })] : [];
+    const forget = counting && (state.hands.length || state.before !== null)
+      ? [button("Clear", () => send({ verb: "forget" }), { class: "it-plain", "data-key": "forget", title: "For another class: forget all hands and answers" })] : [];
     const again = button(state.guess === null ? "Answer" : "Change", () => send({ verb: "again" }), { "data-key": "answer-again" });
-    const asked = [...drawing, button(state.skip, () => send({ verb: "answer", value: -1 }), { class: "it-plain", "data-key": "answer-skip" })];
+    const asked = [...drawing, button(state.skip, () => answer(-1), { class: "it-plain", "data-key": "answer-skip" })];
     const hands = button("Hands", count, { class: "it-plain", "data-key": "hands", "aria-pressed": String(counting), title: "Count hands, for a class" });
-    return [...(state.mode === "ask" ? asked : [again]), ...(state.draw ? [] : [hands])];
+    return [...(state.mode === "ask" ? asked : [again]), ...forget, ...(state.draw ? [] : [hands])];
   }, () => {});
   const drawAnswers = rebuilder(answers, (state) => {
     const asked = counting ? [make("span", { class: "it-hands-asked" }, "How many hands for each answer?")] : [];
     if (state.mode === "ask")
       return [...asked, ...state.answers.map((words, i) => make("span", { class: "it-answer" },
-        button(words, () => send({ verb: "answer", value: i }), { "data-key": `answer-${i}` }), counting ? hands(words, i, state.hands[i]) : null))];
-    return [make("span", { class: "it-guess" }, state.guess === null ? "Skipped." : `your guess: ${state.answers[state.guess]}`),
+        button(words, () => answer(i), { "data-key": `answer-${i}`, tabindex: counting ? -1 : 0 }), counting ? hands(words, i, state.hands[i]) : null))];
+    return [make("span", { class: "it-guess" }, state.guess === null ? (state.hands.length ? "" : "Skipped.") : `your guess: ${state.answers[state.guess]}`),
       ...asked, ...(counting ? state.answers.map((words, i) => make("label", { class: "it-answer" }, words, hands(words, i, state.hands[i]))) : [])];
   }, (state) => {
     state.answers.forEach((words, i) => {
       const one = answers.querySelector(`[data-key="answer-${i}"]`);
       one?.classList.toggle("it-last-time", i === state.before);
       if (one) one.title = i === state.before ? "your guess last time" : "";
+      const field = answers.querySelector(`[data-key="hands-${i}"]`);
+      if (field && field !== document.activeElement) field.value = state.hands[i] || "";
     });
   });
   const drawBars = rebuilder(bars, (state) => state.answers.map((words, i) => {
@@ -66,14 +79,14 @@ function question(el, send, model) {
     box.classList.toggle("it-told", state.mode === "bars");
     el.style.cssText = state.place ? placed(state.place) : "";
     ask.replaceChildren(...state.text.split("`").map((piece, i) => (i % 2 ? make("code", {}, piece) : piece)));
-    ask.hidden = state.mode === "bars" && state.quiet;
+    ask.hidden = state.mode === "bars" && (state.quiet || folded);
     answers.hidden = drawing || state.mode === "bars";
     sketch.node.hidden = !drawing;
     tools.hidden = state.mode === "bars" && !state.folds;
     bars.hidden = state.mode !== "bars" || folded;
     bars.classList.toggle("it-counted", state.hands.length > 0);
     if (drawing) sketch.draw(state);
-    drawTools([state.mode, state.draw, state.skip, state.guess === null, counting, folded], state);
+    drawTools([state.mode, state.draw, state.skip, state.guess === null, counting, folded, state.hands.length > 0, state.before], state);
     drawAnswers([state.mode, state.answers, state.guess, counting], state);
     if (state.mode === "bars") drawBars([state.answers, state.guess, state.hands, state.truth], state);
     setText(problem, state.problem);
@@ -96,7 +109,10 @@ function memory(model, recall) {
     if (typeof notebook?.getMetadata !== "function") return;
     const all = notebook.getMetadata("interactive_training") ?? {};
     const kept = Object.hasOwn(all.predictions ?? {}, state.key) ? all.predictions[state.key] : undefined;
-    if (Object.keys(state.kept).length) {
+    if (state.forgotten && kept !== undefined) {
+      const { [state.key]: gone, ...others } = all.predictions;
+      notebook.setMetadata("interactive_training", { ...all, predictions: others });
+    } else if (Object.keys(state.kept).length) {
       if (!same(kept, state.kept))
         notebook.setMetadata("interactive_training", { ...all, predictions: { ...all.predictions, [state.key]: state.kept } });
     } else if (kept !== undefined && first) recall(kept);

@@ -6,12 +6,8 @@ function racers(el, send) {
   const list = make("div");
   const remove = button("Take this racer out", () => send({ verb: "remove" }), { "data-key": "remove" });
   const panel = make("div", { class: "it-panel it-up", hidden: true }, list, remove);
-  const more = button("more", () => open(panel.hidden), { "aria-expanded": "false", "data-key": "more" });
-  el.addEventListener("keydown", (event) => { if (event.key === "Escape") { open(false); more.focus(); } });
-  function open(yes) {
-    panel.hidden = !yes;
-    more.setAttribute("aria-expanded", String(yes));
-  }
+  const more = button("more", () => {}, { "aria-expanded": "false", "data-key": "more" });
+  const end = unfolding(el, more, panel);
   el.append(tabs, row, more, panel);
   const drawRow = controlList(row, send, "set");
   const drawMore = controlList(list, send, "set");
@@ -29,5 +25,6 @@ function racers(el, send) {
       drawMore([state.selected, shape(state.more)], state.more);
       remove.style.display = state.selected ? "" : "none";
     },
+    end,
   };
 }
