@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from itertools import pairwise
 from math import log10
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.transforms import ScaledTranslation, blended_transform_factory
@@ -327,6 +327,12 @@ def draw(line: Line2D, curve: Curve) -> None:
     same = np.array_equal(curve.x, x) and np.array_equal(curve.y, y, equal_nan=True)
     if not same:
         line.set_data(curve.x, curve.y)
+
+
+def put(collection: LineCollection | PolyCollection, shapes: Sequence[Any]) -> None:
+    """Put shapes into a collection; one that stays empty is not drawn anew."""
+    if len(shapes) or collection.get_paths():
+        collection.set_verts(shapes)
 
 
 def log_note(ax: Axes) -> str:

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from interactive_training.figures import style
-from interactive_training.figures.curves import EndLabels
+from interactive_training.figures.curves import Curve, EndLabels, draw, put
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -84,24 +84,27 @@ class HeightChart:
         for key, line in self.lines.items():
             _, heights = lines.get(key, ("", np.empty(0)))
             shown = np.clip(np.nan_to_num(heights, nan=np.inf, posinf=1e300), FLOOR, 1e300)
-            line.set_data(np.arange(len(shown)), shown)
+            draw(line, Curve(np.arange(len(shown), dtype=float), shown))
         ends = {
             key: (name, float(np.clip(np.nan_to_num(h[-1], nan=CEILING), 30 * FLOOR, CEILING)))
             for key, (name, h) in lines.items()
             if len(h) and name
         }
         self.labels.show(ends | {key: ("", np.nan) for key in self.labels.texts if key not in ends})
-        self.goal.set_segments([] if goal is None else [[(0, goal), (steps, goal)]])
+        put(self.goal, [] if goal is None else [[(0, goal), (steps, goal)]])
         self.goal_name.set_text("" if goal is None else "goal")
-        self.goal_name.set_position((steps, (goal or 1) * 1.6))
+        if goal is not None:
+            self.goal_name.set_position((steps, goal * 1.6))
         changed = self.ax.get_xlim() != (0, steps)
-        self.ax.set_xlim(0, steps)
+        if changed:
+            self.ax.set_xlim(0, steps)
         return changed
 
     def name(self, words: str) -> bool:
         """Say what is drawn, above the top left corner; return whether that is new."""
         changed = self.ax.get_title(loc="left") != words
-        self.ax.set_title(words, loc="left", y=1.0)
+        if changed:
+            self.ax.set_title(words, loc="left", y=1.0)
         return changed
 
 
@@ -248,7 +251,7 @@ class FateChart:
         left, right = self.ax.get_xlim()
         for marks, at in ((self.pin, pin), *((m, others.get(k)) for k, m in self.others.items())):
             there = [] if at is None else [min(max(at[0], left), right)]
-            marks.set_data(there, [] if at is None else [at[1]])
+            draw(marks, Curve(np.array(there), np.array([] if at is None else [at[1]])))
         self.note.set_text(note)
 
 

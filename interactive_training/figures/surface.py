@@ -12,6 +12,7 @@ from matplotlib.transforms import IdentityTransform
 from numpy.typing import NDArray
 
 from interactive_training.figures import style
+from interactive_training.figures.curves import Curve, draw, put
 
 Floats = NDArray[np.float64]
 LEVELS = 12
@@ -165,11 +166,11 @@ class SurfaceMap:
 
         `cloud` holds the starts and ends of many runs, each (N, 2), which are joined by lines.
         """
-        self.start.set_data([start[0]], [start[1]])
-        draw = self._within(ghost)
-        self.ghost.set_data(draw[:, 0], draw[:, 1])
+        draw(self.start, Curve(np.array([start[0]]), np.array([start[1]])))
+        before = self._within(ghost)
+        draw(self.ghost, Curve(*before.T))
         drawn = {lane: self._within(tracks.get(lane, NOWHERE)) for lane in LANES}
-        self._name(self.before, "before", draw, [drawn["you"]])
+        self._name(self.before, "before", before, [drawn["you"]])
         for lane in LANES:
             track = tracks.get(lane, NOWHERE)
             self._show_lane(lane, drawn[lane], track.leaves is not None)
@@ -179,10 +180,10 @@ class SurfaceMap:
             else:
                 words = f"{track.name} leaves the picture at step {track.leaves}".strip()
                 self._place(self.labels[lane], drawn[lane][-1], words, (10, 14))
-        self.cloud.set_offsets(np.empty((0, 2)) if cloud is None else cloud[1])
-        self.ways.set_segments([] if cloud is None else list(np.stack(cloud, 1)))
-        walked = np.empty((0, 2)) if trail is None else trail
-        self.trail.set_data(walked[:, 0], walked[:, 1])
+        if cloud is not None or np.size(self.cloud.get_offsets()):
+            self.cloud.set_offsets(np.empty((0, 2)) if cloud is None else cloud[1])
+        put(self.ways, [] if cloud is None else list(np.stack(cloud, 1)))
+        draw(self.trail, Curve(*(np.empty((0, 2)) if trail is None else trail).T))
         self._place(self.hint, start, hint, (14, -4))
 
     def _name(self, text: Text, words: str, path: Floats, others: Sequence[Floats]) -> None:
@@ -199,8 +200,6 @@ class SurfaceMap:
         self._place(text, at, words if gap > APART else "", (8, 6))
 
     def _show_lane(self, lane: str, points: Floats, gone: bool) -> None:
-        if not len(points) and not np.size(self.paths[lane].get_xdata()):
-            return  # an artist that is left alone is not packed again
         every = max(1, -(-len(points) // THINNED_AFTER))
         for line, data in (
             (self.halos[lane], points),
@@ -208,9 +207,9 @@ class SurfaceMap:
             (self.dots[lane], points[1:-1:every]),
             (self.ends[lane], points[:0] if gone else points[-1:]),
         ):
-            line.set_data(data[:, 0], data[:, 1])
+            draw(line, Curve(*data.T))
         head = self._head(points[-2], points[-1]) if gone and len(points) > 1 else []
-        self.tips[lane].set_segments(head)
+        put(self.tips[lane], head)
 
     def show_arrows(
         self,
@@ -228,26 +227,26 @@ class SurfaceMap:
         for name, collection in self.arrows.items():
             vector = arrows.get(name, np.zeros(2))
             if at is None or not np.isfinite(vector).all() or not vector.any():
-                collection.set_segments([])
+                put(collection, [])
                 self._place(self.arrow_names[name], (0, 0), "", (0, 0))
                 continue
             tip = np.asarray(at) + self._room(np.asarray(at), vector) * vector
             shaft = np.array([at, tip])
-            collection.set_segments([shaft, *self._head(*shaft)])
+            put(collection, [shaft, *self._head(*shaft)])
             along, away = BESIDE[name]
             self._place(self.arrow_names[name], shaft[0] + along * (tip - shaft[0]), name, away)
         corners = []
         if at is not None and squares is not None:
             (a, b), (x, y) = squares, at
             corners = [[(x - a, y - b), (x + a, y - b), (x + a, y + b), (x - a, y + b)]]
-        self.squares.set_verts(corners)
+        put(self.squares, corners)
         outline = []
         if at is not None and limit is not None:
             corner = 4 if limit[0] == "value" else 48
             turn = (np.arange(corner) + 0.5) * 2 * np.pi / corner
             reach = limit[1] * (2**0.5 if limit[0] == "value" else 1.0)
             outline = [np.array(at) + reach * np.column_stack((np.cos(turn), np.sin(turn)))]
-        self.limit.set_verts(outline)
+        put(self.limit, outline)
 
     def _within(self, track: Track) -> Floats:
         """The points of a track, cut where it leaves the frame for good."""
