@@ -36,7 +36,7 @@ OWN_SLICE = """\
 # slice_through(run, first, second).function, from interactive_training.engine.slices.
 """
 SAME_GESTURE = 1.0  # seconds in which changes of one thing count as one
-PARTS_EVERY = 0.1  # seconds between two updates of controls and words while dragging
+PARTS_EVERY = 0.2  # seconds between two updates of controls and words while dragging
 
 
 class BowlLab:

@@ -143,15 +143,12 @@ class Drawings:
             steps = max(steps, len(trail) - 1)
         return self.heights.show(lines | ghost, steps, goal) or named
 
-    def show_fates(self, reading: Reading, *, again: bool = True) -> bool:
-        """Draw the fate map and its pins; return whether the map is another one.
-
-        `again=False` keeps a map that depends on the start for as long as the start moves.
-        """
+    def show_fates(self, reading: Reading) -> bool:
+        """Draw the fate map and its pins; return whether the map is another one."""
         if reading.rules[0] is not None:
             key, make, note = self._of_sgd(reading)
         else:
-            key, make, note = self._of_adam(reading, again)
+            key, make, note = self._of_adam(reading)
         changed = bool(key != self._map)
         if changed and make is None:
             self.fates.hide(True)
@@ -180,7 +177,7 @@ class Drawings:
         what, values = replace(rule, lr=0.0, momentum=0.0), bowl.values
         return (what, values), lambda: (curves.fate_map(what, values), curves.FATES), ""
 
-    def _of_adam(self, reading: Reading, again: bool) -> Made:
+    def _of_adam(self, reading: Reading) -> Made:
         race = reading.race
         note = adaptive.refusal(race)
         if note:
@@ -188,9 +185,8 @@ class Drawings:
         mine = race.racers[0]
         values = {**optimizer_values(mine.recipe), "lr": 0.0}
         values["betas"] = values["betas"][1:]  # type: ignore[index]
-        start = race.start if again or not isinstance(self._map, tuple) else self._map[1]
         place = race.ground, race.steps, mine.scale
-        key = (mine.recipe.optimizer, start, place, values)
+        key = (mine.recipe.optimizer, race.start, place, values)
         return key, lambda: (adaptive.outcome_map(race), adaptive.OUTCOMES), ""
 
 
@@ -282,9 +278,10 @@ class Views:
                 guess=shown.guess,
             )
         self._refresh(self.heights, changed)
-        with self.fates.lock:
-            changed = not shown.blind and self.drawings.show_fates(found, again=not shown.moving)
-        self._refresh(self.fates, changed)
+        if not shown.moving:  # the map may depend on the start, and waits until that is let go
+            with self.fates.lock:
+                changed = not shown.blind and self.drawings.show_fates(found)
+            self._refresh(self.fates, changed)
         self.group.update(self.figures)
 
     def _show_surface(self, shown: Shown, found: Reading, cloud: Cloud | None) -> None:
