@@ -87,7 +87,12 @@ def judge_parts(case: Case, seen: Any) -> None:
 
 def way(start: list[float], end: list[float], wanted: list[float]) -> str:
     """How weights moved from their start, beside where they were to go."""
-    moved, right = (torch.tensor(place) - torch.tensor(start) for place in (end, wanted))
+    if len(end) != len(start):
+        return "are not as many as before"
+    first, last, right = (
+        torch.tensor(place, dtype=torch.float64) for place in (start, end, wanted)
+    )
+    moved, right = last - first, right - first
     if not moved.any():
         return "did not move"
     times = (moved @ right / (right @ right)).item()

@@ -563,6 +563,9 @@ def test_what_came_that_cannot_be_told_is_said(make_bowl: Bowls) -> None:
     hear(lab, "answer", value=1)
     assert "'away' is no answer" in lab.words.state["text"]
     assert lab.words.state["failed"]
+    lab.change(lr=0.2)
+    assert not lab.words.state["failed"]
+    assert said(lab).startswith("30 steps")
 
 
 def test_reset_brings_the_first_state_back(make_bowl: Bowls) -> None:

@@ -35,24 +35,24 @@ function rebuilder(parent, build, update) {
   };
 }
 
-/* Opens and closes a panel that its button unfolds; Escape and a press elsewhere close it. `end`
-   takes its listener off the page. */
-function unfolding(el, button, panel) {
+/* A button that unfolds a panel of `el`; Escape and a press elsewhere close it. `end` takes its
+   listener off the page. */
+function unfolding(el, panel, words, attributes) {
+  const node = button(words, () => open(panel.hidden), { "aria-expanded": "false", ...attributes });
   function open(yes) {
     panel.hidden = !yes;
-    button.setAttribute("aria-expanded", String(yes));
+    node.setAttribute("aria-expanded", String(yes));
   }
-  const elsewhere = (event) => {
-    if (!panel.hidden && !panel.contains(event.target) && event.target !== button) open(false);
+  const elsewhere = ({ target }) => {
+    if (!panel.hidden && !panel.contains(target) && target !== node) open(false);
   };
   document.addEventListener("pointerdown", elsewhere, true);
-  button.addEventListener("click", () => open(panel.hidden));
   el.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || panel.hidden) return;
     open(false);
-    button.focus();
+    node.focus();
   });
-  return () => document.removeEventListener("pointerdown", elsewhere, true);
+  return { node, end: () => document.removeEventListener("pointerdown", elsewhere, true) };
 }
 
 function asNumber(value, whole, digits = 3) {

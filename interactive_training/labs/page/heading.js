@@ -21,8 +21,7 @@ function headOf(el, send) {
   const list = make("div");
   const note = make("div", { class: "it-note" });
   const panel = make("div", { class: "it-panel", hidden: true }, list, note);
-  const setup = button("", () => {}, { class: "it-plain it-quiet", "aria-expanded": "false", "data-key": "setup" });
-  const endUnfolding = unfolding(el, setup, panel);
+  const { node: setup, end: endSetup } = unfolding(el, panel, "", { class: "it-plain it-quiet", "data-key": "setup" });
   const drawSetup = controlList(list, send, "setup");
   const presenter = presenterOf(el, send);
   return {
@@ -38,7 +37,7 @@ function headOf(el, send) {
     },
     end() {
       presenter.end();
-      endUnfolding();
+      endSetup();
     },
   };
 }

@@ -6,8 +6,7 @@ function racers(el, send) {
   const list = make("div");
   const remove = button("Take this racer out", () => send({ verb: "remove" }), { "data-key": "remove" });
   const panel = make("div", { class: "it-panel it-up", hidden: true }, list, remove);
-  const more = button("more", () => {}, { "aria-expanded": "false", "data-key": "more" });
-  const end = unfolding(el, more, panel);
+  const { node: more, end } = unfolding(el, panel, "more", { "data-key": "more" });
   el.append(tabs, row, more, panel);
   const drawRow = controlList(row, send, "set");
   const drawMore = controlList(list, send, "set");
