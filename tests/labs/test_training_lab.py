@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import nn
 
@@ -25,10 +26,11 @@ from interactive_training import (
 )
 from interactive_training.engine.choices import OPTIMIZERS, SCHEDULES
 from interactive_training.exercises import Question
+from interactive_training.figures import style
 from interactive_training.figures.curves import Curve, draw
-from interactive_training.labs import TrainingLab, cells, proving, trainingview
+from interactive_training.labs import TrainingLab, cells, picture, proving, trainingview
 from interactive_training.labs.statestring import LabState, StateStringError
-from tests.labs.conftest import Labs, hear, looked_at, widgets
+from tests.labs.conftest import Bowls, Labs, hear, looked_at, widgets
 
 
 def until(done: Any, seconds: float = 10) -> None:
@@ -919,6 +921,26 @@ def test_the_output_reads_without_a_kernel(make: Labs) -> None:
     assert data["text/plain"] == "TrainingLab('digits', step 0)"
     assert metadata["image/png"]["alt"]
     assert lab.run.index == 0  # the picture is of a copy
+
+
+def test_a_picture_in_place_of_a_lab_says_that_it_is_still(
+    make: Labs, make_bowl: Bowls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    titled: list[str] = []
+    still = style.still
+
+    def noted(ax: Axes) -> None:
+        still(ax)
+        titled.append(ax.get_title(loc="right"))
+
+    monkeypatch.setattr(style, "still", noted)
+    lab = make("digits")
+    lab.advance(5)
+    lab._repr_mimebundle_()
+    make_bowl()._repr_mimebundle_()
+    assert titled == ["A still picture: run its cell to steer."] * 2
+    picture(lab.run, lab.history)  # which stands for itself
+    assert len(titled) == 2
 
 
 @pytest.mark.parametrize("name", ["moons", "spirals", "circles", "xor", "blobs", "regression"])
