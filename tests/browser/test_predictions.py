@@ -39,6 +39,9 @@ AT_REST = """(step) => document.querySelector('.it-top')?.dataset.step === Strin
     && document.querySelector('.it-top').dataset.playing === 'false'"""
 POINTS = """() => document.querySelector('.it-sketch-line').getAttribute('points')
     .split(' ').filter((pair) => pair).map((pair) => pair.split(',').map(Number))"""
+KEPT = """(answer) => JSON.stringify(answer) === JSON.stringify(Object.values(
+    window.jupyterapp.shell.currentWidget.context.model.getMetadata("interactive_training")
+        ?.predictions ?? {})[0])"""
 FIELDS = """(values) => JSON.stringify(values) === JSON.stringify(
     [...document.querySelectorAll('[data-key^=hands-]')].map((field) => field.value))"""
 TEXT = "([part, words]) => document.querySelector(part)?.textContent.includes(words)"
@@ -207,6 +210,7 @@ def test_a_class_counts_its_hands_and_runs(lab: OpenNotebook, server: Server) ->
         page.keyboard.type(count)
         page.keyboard.press("Tab")  # so does Tab
     assert notebook.run_code("print(lab.run.index)").strip() == "40"
+    notebook.wait(KEPT, {"hands": [3, 12, 7]})
     assert next(iter(kept(notebook, server).values())) == {"hands": [3, 12, 7]}
     page.get_by_role("button", name="Run it").click()
     notebook.wait(AT_REST, 80)
