@@ -93,6 +93,7 @@ class BowlLab:
         self.question, self.hide = question, tuple(hide)
         self.asking = None if ask is None else Asking(ask)
         self._came = came
+        self._held = False  # the pin of the map
         self._asked_about: Race | None = None  # the race that an answer began
         self.shown = self._first = Shown(made)
         self.reading = reading.read(made)
@@ -319,6 +320,7 @@ class BowlLab:
 
     def _pin_dragged(self, lr: float, momentum: float, done: bool) -> bool:
         mine = self.race.racers[0]
+        self._held = not done
         try:
             values: dict[str, Any] = {"momentum": momentum}
             if mine.recipe.optimizer != "SGD":
@@ -419,7 +421,8 @@ class BowlLab:
             now = time.monotonic()
             newest = shown is self.shown and not shown.moving
             self._judge(found)
-            if shown.goal is not None and shown.goal.check(found):
+            held = self._held or shown.moving  # what is passed on the way is not reached
+            if shown.goal is not None and not held and shown.goal.check(found):
                 with self._state:
                     self.shown = self.shown.with_reached([shown.goal.name])
             if newest or now - self._told > PARTS_EVERY:

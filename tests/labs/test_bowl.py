@@ -568,6 +568,19 @@ def test_what_came_that_cannot_be_told_is_said(make_bowl: Bowls) -> None:
     assert said(lab).startswith("30 steps")
 
 
+def test_a_goal_is_not_reached_in_passing(make_bowl: Bowls) -> None:
+    lab = make_bowl()
+    hear(lab, "goal", value="long bowl")
+    rate, mass = 2 / 121, (9 / 11) ** 2  # where condition 100 comes down fastest
+    lab._pin_dragged(rate, mass, False)
+    assert lab.shown.reached == ()
+    lab._pin_dragged(rate, 0.0, False)
+    lab._pin_dragged(rate, 0.0, True)
+    assert lab.shown.reached == ()
+    lab._pin_dragged(rate, mass, True)
+    assert lab.shown.reached == ("long bowl",)
+
+
 def test_reset_brings_the_first_state_back(make_bowl: Bowls) -> None:
     lab = make_bowl()
     first = lab.race
