@@ -15,7 +15,6 @@ from typing import Any
 from ipympl.backend_nbagg import Canvas, FigureManager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
 
 from interactive_training.figures import style
 from interactive_training.labs import BowlLab, TrainingLab, bowlview, panels
@@ -66,16 +65,9 @@ class IpymplFigure(Canvas):
             self._draw_moving()
             self.blit()
 
-    def grow(
-        self,
-        ax: Axes,
-        x: ArrayLike | None = None,
-        y: ArrayLike | None = None,
-        *,
-        at_once: bool = False,
-    ) -> bool:
+    def grow(self, ax: Axes, x: Any = None, y: Any = None, **options: bool) -> bool:
         """Move the limits outward, by LiveFigure's rules."""
-        return self._growing.grow(ax, x, y, at_once=at_once)
+        return self._growing.grow(ax, x, y, **options)
 
     def say(self, text: str) -> None:
         """Leave the text line out."""
