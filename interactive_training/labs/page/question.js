@@ -20,6 +20,10 @@ function question(el, send, model) {
   const count = () => { counting = !counting; moved = performance.now(); draw(now); answers.querySelector("input")?.focus(); };
   const answer = (i) => { if (performance.now() - moved > DOUBLE_CLICK) send({ verb: "answer", value: i }); };
   const fold = () => { folded = !folded; draw(now); };
+  const clear = () => {
+    for (const field of answers.querySelectorAll("input")) field.value = "";
+    send({ verb: "forget" });
+  };
   const counted = () => send({ verb: "hands", value: [...answers.querySelectorAll("input")].map((one) => one.value) });
   const hands = (words, i, typed) => make("input", {
     type: "text", inputmode: "numeric", value: typed || "", "aria-label": `hands for ${words}`, "data-key": `hands-${i}`,
@@ -35,7 +39,7 @@ function question(el, send, model) {
     if (state.mode === "bars") return [button(folded ? "Show hands" : "Hide hands", fold, { class: "it-plain", "data-key": "fold" })];
     const drawing = state.draw ? [button("Done", sketch.done, { "data-key": "draw-done" }), button("Clear", sketch.clear, { "data-key": "draw-clear" })] : [];
     const forget = counting && (state.hands.length || state.before !== null)
-      ? [button("Clear", () => send({ verb: "forget" }), { class: "it-plain", "data-key": "forget", title: "For another class: forget all hands and answers" })] : [];
+      ? [button("Clear", clear, { class: "it-plain", "data-key": "forget", title: "For another class: forget all hands and answers" })] : [];
     const again = button(state.guess === null ? "Answer" : "Change", () => send({ verb: "again" }), { "data-key": "answer-again" });
     const asked = [...drawing, button(state.skip, () => answer(-1), { class: "it-plain", "data-key": "answer-skip" })];
     const hands = button("Hands", count, { class: "it-plain", "data-key": "hands", "aria-pressed": String(counting), title: "Count hands, for a class" });
@@ -53,8 +57,6 @@ function question(el, send, model) {
       const one = answers.querySelector(`[data-key="answer-${i}"]`);
       one?.classList.toggle("it-last-time", i === state.before);
       if (one) one.title = i === state.before ? "your guess last time" : "";
-      const field = answers.querySelector(`[data-key="hands-${i}"]`);
-      if (field && field !== document.activeElement) field.value = state.hands[i] || "";
     });
   });
   const drawBars = rebuilder(bars, (state) => state.answers.map((words, i) => {
