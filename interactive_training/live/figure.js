@@ -10,6 +10,7 @@ const ACK_DELAY = 36; // ms; longer than the 1/30 s between two frames, see flow
 const LONGEST_ACK_DELAY = 150; // where frames come slowly, so that two share an answer there too
 const FRAME_REST = 1500; // ms without what should have come; longer than LOST_AFTER in flow.py
 const CHANGE_REST = 80; // ms without another change of width or theme before Python draws anew
+const DRAG_REST = 36; // ms between two positions, as between two pictures (latest.py)
 const ANSWER_TIMEOUT = 1000; // ms after which a drag message counts as lost
 const SPEECH_REST = 2000; // ms between two sentences for a screen reader
 const KEY_STEP = 0.01; // of the axes, for an arrow key; Shift makes it ten times as long
@@ -348,14 +349,13 @@ class Drag {
     this.held = null; // { id, fx, fy }: where the learner has a point that Python has not yet
     this.waiting = null; // the newest message not sent
     this.asked = 0; // id of the message on its way, 0 for none
+    this.sent = -Infinity; // when the last one was
   }
 
   // Python answered: go on with the newest position, or let Python's own count.
   settle(frame) {
     if (this.asked === 0 || frame.answered !== this.asked) return;
-    this.asked = 0;
-    if (this.waiting) this.push();
-    else this.held = null;
+    this.goOn();
   }
 
   // Put the elements where their artists are, and a held artist where the learner has it.
@@ -437,16 +437,25 @@ class Drag {
     this.view.requestPaint();
   }
 
-  // One message at a time; while it is on its way only the newest position is kept.
+  // One message at a time, and no more than can be shown: until then only the newest position is
+  // kept. Sent earlier it would wait in Python for its picture's turn, and grow old there.
   push() {
+    const wait = this.sent + DRAG_REST - performance.now();
+    if (wait > 0) {
+      this.view.later("push", wait, () => this.goOn());
+      return;
+    }
+    this.sent = performance.now();
     this.asked = 1 + Math.floor(Math.random() * 0xfffffffe);
     this.view.send({ ...this.waiting, id: this.asked });
     this.waiting = null;
-    this.view.later("answer", ANSWER_TIMEOUT, () => {
-      this.asked = 0;
-      if (this.waiting) this.push();
-      else this.held = null;
-    });
+    this.view.later("answer", ANSWER_TIMEOUT, () => this.goOn());
+  }
+
+  goOn() {
+    this.asked = 0;
+    if (this.waiting) this.push();
+    else this.held = null;
   }
 
   handleOf(id) {

@@ -203,9 +203,13 @@ def test_two_frames_share_an_answer_where_they_come_slowly_too(lab: OpenNotebook
 
 
 BOWL = """
+import time
 live = LiveFigure(bowl_figure(), height=340, label="the bowl")
-drags = []
-live.draggable(live.figure.axes[0].lines[-1], lambda *drag: drags.append(drag), label="start")
+drags, times = [], []
+def dragged(*drag):
+    drags.append(drag)
+    times.append(time.monotonic())
+live.draggable(live.figure.axes[0].lines[-1], dragged, label="start")
 live
 """
 
@@ -234,17 +238,18 @@ def test_a_point_follows_mouse_and_arrow_keys(lab: OpenNotebook) -> None:
     assert moved == pytest.approx((x - 80, y + 40), abs=4)
     notebook.wait("() => document.activeElement.classList.contains('live-figure-handle')")
     result = notebook.run_code(
-        "import time\n"
         "end = time.monotonic() + 10\n"
         "while not (drags and drags[-1][2]) and time.monotonic() < end: time.sleep(0.01)\n"
-        "print(*drags[-1], len(drags), *live.figure.axes[0].lines[-1].get_xydata()[0])"
+        "print(*drags[-1], len(drags), times[-1] - times[0], *live.figure.axes[0].lines[-1].get_xydata()[0])"
     ).split()
     dragged = [float(result[0]), float(result[1])]
     axes = notebook.run_code("print(*live.figure.axes[0].bbox.size)").split()
     assert dragged[0] == pytest.approx(3 - 80 * 8 / float(axes[0]), abs=0.1)
     assert dragged[1] == pytest.approx(2 - 40 * 8 / float(axes[1]), abs=0.1)
     assert result[2] == "True"
-    assert [float(value) for value in result[4:]] == dragged
+    sent, seconds = int(result[3]), float(result[4])
+    assert 2 < sent <= 3 + seconds / 0.036  # no more than there can be pictures
+    assert [float(value) for value in result[5:]] == dragged
 
     notebook.page.keyboard.press("ArrowRight")
     notebook.page.keyboard.press("Shift+ArrowUp")
