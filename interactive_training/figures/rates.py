@@ -11,7 +11,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from interactive_training.figures import style
-from interactive_training.figures.curves import Curve, EndLabels, draw, put
+from interactive_training.figures.curves import NOTHING, Curve, EndLabels, draw, put
+from interactive_training.figures.surface import LANES
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -127,11 +128,12 @@ class FateChart:
         self.best_name = style.role(
             ax.text(0, 0, "", fontsize=style.TICK_SIZE, ha="center", va="center"), "text"
         )
-        self.others = {}
-        for lane in ("twin", "third"):
-            (other,) = ax.plot([], [], linestyle="", zorder=5, animated=animated)
-            other.set(marker=style.LANES[lane].marker, markersize=7, markeredgewidth=0)
-            self.others[lane] = style.role(other, lane)
+        self.marks = {}
+        for lane in LANES:
+            (mark,) = ax.plot([], [], linestyle="", zorder=5, animated=animated)
+            mark.set(marker=style.LANES[lane].marker, markersize=7, markeredgewidth=0)
+            self.marks[lane] = style.role(mark, lane)
+            mark.set_clip_on(False)
         (self.pin,) = ax.plot([0], [0], linestyle="", zorder=6, animated=animated)
         self.pin.set(marker="o", markersize=11, markeredgewidth=2.2, markerfacecolor="none")
         style.role(self.pin, "you").set_clip_on(False)
@@ -241,17 +243,27 @@ class FateChart:
         for artist in (*self.layers, *self.names, self.best, self.best_name):
             artist.set_visible(not hidden)
 
-    def show(
-        self,
-        pin: tuple[float, float] | None,
-        others: Mapping[str, tuple[float, float]],
-        note: str = "",
-    ) -> None:
-        """Put the pins where the runs are, at the edge if they lie beyond; `note` is for no map."""
+    def steer(self, lane: str) -> bool:
+        """Make the pin that of another racer; return whether it is."""
+        changed = style.role_of(self.pin) != lane
+        if changed:
+            style.role(self.pin, lane)
+        return changed
+
+    def show(self, racers: Mapping[str, tuple[float, float]], note: str = "") -> None:
+        """Put pin and marks where the racers are, at the edge if they lie beyond, by lane.
+
+        `note` says why there is no map.
+        """
         left, right = self.ax.get_xlim()
-        for marks, at in ((self.pin, pin), *((m, others.get(k)) for k, m in self.others.items())):
-            there = [] if at is None else [min(max(at[0], left), right)]
-            draw(marks, Curve(np.array(there), np.array([] if at is None else [at[1]])))
+        for lane, mark in self.marks.items():
+            at, here = racers.get(lane), NOTHING
+            if at is not None:
+                here = Curve(np.array([min(max(at[0], left), right)]), np.array([at[1]]))
+            steered = lane == style.role_of(self.pin)
+            draw(mark, NOTHING if steered else here)
+            if steered:
+                draw(self.pin, here)
         self.note.set_text(note)
 
 

@@ -27,6 +27,9 @@ BESIDE = {
     "momentum": (0.45, (10, -8)),
     "step": (1.0, (-8, 6)),
 }
+HIDING = (
+    "The surface is hidden. Like an optimizer, you know\nthe height and the gradient where you are."
+)
 LETTER = 6.6  # pixels, about
 APART = 0.012  # of the picture: a path nearer than that to another has no name of its own
 
@@ -58,7 +61,7 @@ class SurfaceMap:
         self.contours: list[PathCollection] = []
         self.hidden = False
         empty: Floats = np.empty((0, 2))
-        self.ways = LineCollection([], linewidths=0.6, alpha=0.18, zorder=1.9, animated=animated)
+        self.ways = LineCollection([], linewidths=0.6, alpha=0.07, zorder=1.9, animated=animated)
         ax.add_collection(self.ways, autolim=False)
         style.role(self.ways, "text")
         self.cloud = ax.scatter([], [], s=5, linewidths=0, alpha=0.7, zorder=2, animated=animated)
@@ -111,6 +114,8 @@ class SurfaceMap:
         (self.start,) = ax.plot([0], [0], linestyle="", zorder=6, animated=animated)
         self.start.set(marker="o", markersize=14, markeredgewidth=2, markerfacecolor="none")
         style.role(self.start, "text").set_clip_on(False)
+        self.hiding = ax.text(0.5, 0.08, HIDING, ha="center", transform=ax.transAxes, visible=False)
+        style.role(self.hiding, "muted").set_fontsize(style.LABEL_SIZE)
         self.hint = self._label("text", animated)
         self.before = self._label("muted", animated)
 
@@ -147,10 +152,11 @@ class SurfaceMap:
         self.ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
 
     def hide_surface(self, hidden: bool) -> None:
-        """Take the contours away, or bring them back."""
+        """Take the contours away and say why, or bring them back."""
         self.hidden = hidden
         for layer in self.contours:
             layer.set_visible(not hidden)
+        self.hiding.set_visible(hidden)
 
     def show(
         self,

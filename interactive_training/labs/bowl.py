@@ -319,13 +319,14 @@ class BowlLab:
         return True
 
     def _pin_dragged(self, lr: float, momentum: float, done: bool) -> bool:
-        mine = self.race.racers[0]
+        lane = self.shown.selected
+        mine = self.race.racers[lane]
         self._held = not done
         try:
             values: dict[str, Any] = {"momentum": momentum}
             if mine.recipe.optimizer != "SGD":
                 values = racers.change(mine, "beta1", min(momentum, 0.999))
-            self._ask(self.race.changed(0, lr=lr, **values), "pin")
+            self._ask(self.race.changed(lane, lr=lr, **values), f"{lane}pin")
         except RecipeError as error:
             self._put()
             self._refuse(racers.refusal(error))

@@ -25,7 +25,7 @@ from interactive_training.live import Group, LiveFigure
 from interactive_training.probes import adaptive
 from interactive_training.probes import curvature as curves
 from interactive_training.probes.curvature import FateMap
-from interactive_training.probes.reading import Reading
+from interactive_training.probes.reading import Reading, called
 
 MAP, SIDE, LARGE = 320, 160, 450  # pixels
 LONGEST = 0.22  # of the picture's width, for an arrow
@@ -66,15 +66,16 @@ class Drawings:
         cloud: Cloud | None = None,
         trail: Floats | None = None,
         hint: str = "",
+        named: bool = True,
     ) -> None:
-        """Draw where the racers went, and where the learner's went before."""
+        """Draw where the racers went, by name, and where the learner's went before."""
         tracks = {
-            lane: Track(path.points, leaves, name)
+            lane: Track(path.points, leaves, name * named)
             for lane, path, leaves, name in zip(
                 LANES,
                 reading.paths,
                 reading.leaves,
-                names(reading, trail is not None),
+                names(reading.race, trail is not None),
                 strict=False,
             )
         }
@@ -143,12 +144,13 @@ class Drawings:
             steps = max(steps, len(trail) - 1)
         return self.heights.show(lines | ghost, steps, goal) or named
 
-    def show_fates(self, reading: Reading) -> bool:
-        """Draw the fate map and its pins; return whether the map is another one."""
-        if reading.rules[0] is not None:
-            key, make, note = self._of_sgd(reading)
+    def show_fates(self, reading: Reading, lane: int = 0) -> bool:
+        """Draw the fate map of a racer, and pins; return whether what stands still is new."""
+        if reading.rules[lane] is not None:
+            key, make, note = self._of_sgd(reading, lane)
         else:
-            key, make, note = self._of_adam(reading)
+            key, make, note = self._of_adam(reading.race, lane)
+        steered = self.fates.steer(LANES[lane])
         changed = bool(key != self._map)
         if changed and make is None:
             self.fates.hide(True)
@@ -164,12 +166,11 @@ class Drawings:
                 key, note = None, f"No map: {error}"
                 self.fates.hide(True)
         self._map = key
-        pins = {} if note else pins_of(reading)
-        self.fates.show(pins.pop("you", None), pins, note)
-        return changed
+        self.fates.show({} if note else pins_of(reading.race, lane), note)
+        return changed or steered
 
-    def _of_sgd(self, reading: Reading) -> Made:
-        rule, bowl = reading.rules[0], reading.bowl
+    def _of_sgd(self, reading: Reading, lane: int) -> Made:
+        rule, bowl = reading.rules[lane], reading.bowl
         if rule is None or bowl is None:
             return None, None, "No bowl at the end of this path."
         if rule.kept == 1:
@@ -177,43 +178,34 @@ class Drawings:
         what, values = replace(rule, lr=0.0, momentum=0.0), bowl.values
         return (what, values), lambda: (curves.fate_map(what, values), curves.FATES), ""
 
-    def _of_adam(self, reading: Reading) -> Made:
-        race = reading.race
-        note = adaptive.refusal(race)
+    def _of_adam(self, race: Race, lane: int) -> Made:
+        note = adaptive.refusal(race, lane)
         if note:
             return None, None, note
-        mine = race.racers[0]
+        mine = race.racers[lane]
         values = {**optimizer_values(mine.recipe), "lr": 0.0}
         values["betas"] = values["betas"][1:]  # type: ignore[index]
         place = race.ground, race.steps, mine.scale
         key = (mine.recipe.optimizer, race.start, place, values)
-        return key, lambda: (adaptive.outcome_map(race), adaptive.OUTCOMES), ""
+        return key, lambda: (adaptive.outcome_map(race, lane), adaptive.OUTCOMES), ""
 
 
-def names(reading: Reading, by_hand: bool = False) -> list[str]:
-    """What each racer is called on the map: its optimizer, with its momentum.
-
-    Nothing for one that is alone, with no path `by_hand` beside it.
-    """
-    recipes = [racer.recipe for racer in reading.race.racers]
-    if len(recipes) == 1 and not by_hand:
-        return [""]
-    return [
-        f"{r.optimizer}, momentum {r.momentum:.2g}" if r.momentum else r.optimizer for r in recipes
-    ]
+def names(race: Race, by_hand: bool) -> list[str]:
+    """The racers' names on the map; none for one that is alone, with no path `by_hand` beside."""
+    return called(race) if by_hand or len(race.racers) > 1 else [""]
 
 
-def pins_of(reading: Reading) -> dict[str, Point]:
-    """Learning rate and momentum of the racers that the learner's map is for, by lane."""
-    racers = reading.race.racers
-    mine = racers[0].recipe.optimizer
+def pins_of(race: Race, lane: int) -> dict[str, Point]:
+    """Learning rate and momentum of the racers that the map of one of them is for, by lane."""
+    racers = race.racers
+    mine = racers[lane].recipe.optimizer
     found = {}
-    for lane, racer in zip(LANES, racers, strict=False):
+    for name, racer in zip(LANES, racers, strict=False):
         recipe = racer.recipe
         if recipe.optimizer == mine:
             betas = optimizer_values(recipe).get("betas")
             first = betas[0] if isinstance(betas, tuple) else recipe.momentum or 0.0
-            found[lane] = (recipe.lr, first)
+            found[name] = (recipe.lr, first)
     return found
 
 
@@ -280,7 +272,7 @@ class Views:
         self._refresh(self.heights, changed)
         if not shown.moving:  # the map may depend on the start, and waits until that is let go
             with self.fates.lock:
-                changed = not shown.blind and self.drawings.show_fates(found)
+                changed = not shown.blind and self.drawings.show_fates(found, shown.selected)
             self._refresh(self.fates, changed)
         self.group.update(self.figures)
 
@@ -296,6 +288,7 @@ class Views:
                 cloud=cloud,
                 trail=None if hand is None else hand.trail,
                 hint=shown.hint if hand is None else "",
+                named=shown.moment is None,  # arrows have names of their own
             )
             drawings.show_moment(shown.race, moment_of(shown, found), shown.selected)
         self._refresh(self.surface, new or hidden != shown.blind)

@@ -48,11 +48,14 @@ def steering(
     """
     race, lane = shown.race, shown.selected
     controls = racers.in_view(race, lane, found if telling and found.race == race else None)
+    if alone:
+        whose = f"lr, {LANES[lane]}" if len(race.racers) > 1 else "lr"
+        controls = [{**controls[0], "label": whose}]
     return {
         "tabs": racers.tabs(race),
         "selected": lane,
         "full": len(race.racers) == len(LANES),
-        "controls": controls[:1] if alone else controls,
+        "controls": controls,
         "more": racers.unfolded(race, lane),
     }
 
@@ -89,13 +92,14 @@ def buttons(shown: Shown, found: Reading) -> list[dict[str, Any]]:
     """What can be done next."""
     hand, goal = shown.hand, shown.goal
     if hand is not None and hand.blind:
-        name = shown.race.racers[0].recipe.optimizer
-        return [button(f"Let {name} go", "go"), button("Stop", "over")]
+        number = len(shown.race.racers)
+        who = shown.race.racers[0].recipe.optimizer if number == 1 else f"all {number}"
+        return [button(f"Let {who} go", "go"), button("Stop", "over")]
     if hand is not None:
         return [button("Again", "hand"), button("Done", "over")]
     if shown.moment is not None:
         return [button("Back", "back"), button("Next step", "next")]
-    open_goal = goal is not None and not shown.given_up and not goal.check(found)
+    open_goal = goal is not None and not shown.given_up and goal.name not in shown.reached
     cannot = [button("It cannot be done", "impossible")] * open_goal
     return [*cannot, button("Be the optimizer", "hand")]
 

@@ -6,7 +6,7 @@ from inspect import signature
 from typing import Any
 
 from interactive_training.engine.choices import BETAS, CLIPS, OPTIMIZERS, SCHEDULES, Field
-from interactive_training.engine.race import LANES, NETWORK, SCALE, SEED, STEPS, Race, Racer
+from interactive_training.engine.race import LANES, NETWORK, SCALE, SEED, Race, Racer
 from interactive_training.engine.recipe import FIELDS, optimizer_values, schedule_values
 from interactive_training.engine.surfaces import SURFACES
 from interactive_training.labs import controls
@@ -33,6 +33,7 @@ def marked(
     high: float,
     log: bool = False,
     at: Sequence[tuple[float, str]] = (),
+    whole: bool = False,
 ) -> Control:
     """A slider with clickable marks under its track."""
     return {
@@ -44,7 +45,7 @@ def marked(
         "low": low,
         "high": high,
         "log": log,
-        "whole": False,
+        "whole": whole,
         "marks": [{"at": place, "label": words} for place, words in at if low <= place <= high],
     }
 
@@ -150,14 +151,7 @@ def ground(race: Race) -> list[Control]:
     return [
         of_choice("surface", race.ground.name, names),
         *shape,
-        {
-            **of_field("steps", STEPS, race.steps),
-            "label": LABELS["steps"],
-            "low": 5,
-            "high": 500,
-            "log": True,
-            "marks": [{"at": 30, "label": "30"}, {"at": 100, "label": "100"}],
-        },
+        marked("steps", race.steps, 5, 500, True, ((30, "30"), (100, "100")), whole=True),
     ]
 
 

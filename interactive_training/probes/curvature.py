@@ -45,7 +45,8 @@ class Curvature:
         On a bowl they add up to the height above its lowest point.
         """
         along = (path.points - np.array(self.point)) @ self.directions
-        shares: Floats = 0.5 * np.array(self.values) * along**2
+        with np.errstate(over="ignore"):  # of a path that diverges
+            shares: Floats = 0.5 * np.array(self.values) * along**2
         return shares
 
 

@@ -177,14 +177,10 @@ def sentence(reading: Reading) -> str:
         ends = [
             f"{lane} {'left' if gone is not None else f'{heights[-1]:.2g}'} ({name})"
             for lane, name, gone, heights in zip(
-                LANES,
-                (racer.recipe.optimizer for racer in reading.race.racers),
-                reading.leaves,
-                reading.heights,
-                strict=False,
+                LANES, called(reading.race), reading.leaves, reading.heights, strict=False
             )
         ]
-        return f"Height after {reading.race.steps} steps: {', '.join(ends)}."
+        return f"Heights at step {reading.race.steps}: {', '.join(ends)}."
     if factors is not None and reading.race.ground.is_quadratic:
         return f"{where}. Each step: flat {times(factors[0])}, steep {times(factors[1])}."
     words = pressed_words(reading.race, path.end)
@@ -198,17 +194,34 @@ def sentence(reading: Reading) -> str:
     return f"{where}."
 
 
+def called(race: Race) -> list[str]:
+    """What each racer is called: its optimizer, with what tells it from another of that name."""
+    recipes = [racer.recipe for racer in race.racers]
+    words = [
+        f"{r.optimizer}, momentum {r.momentum:.2g}" if r.momentum else r.optimizer for r in recipes
+    ]
+    return [
+        f"{name}, lr {recipe.lr:.2g}" if words.count(name) > 1 else name
+        for name, recipe in zip(words, recipes, strict=True)
+    ]
+
+
 def cloud_sentence(race: Race, ends: Floats) -> str:
-    """Where a cloud of starts went: how many to which minimum, on the way, or off the picture."""
+    """Where the learner's cloud went: how many to which minimum, on the way, off the picture."""
     low, high = np.transpose(race.ground.row.box)
     with np.errstate(invalid="ignore"):
         inside = ((ends >= low) & (ends <= high)).all(1)
     reach = 0.03 * float(high[0] - low[0])
     counts = []
+    arrived = np.zeros(len(ends), bool)
     for minimum in race.ground.row.minima:
         near = inside & (np.hypot(*(np.where(np.isfinite(ends), ends, 1e9) - minimum).T) < reach)
+        arrived |= near
         counts.append(f"{near.sum()} at ({minimum[0]:.2g}, {minimum[1]:.2g})")
-    return f"{len(ends):,} starts: {', '.join([*counts, f'{(~inside).sum()} left'])}."
+    others = {"elsewhere": inside & ~arrived, "off the picture": ~inside}
+    counts += [f"{those.sum()} {where}" for where, those in others.items() if those.any()]
+    whose = f" of {called(race)[0]}" if len(race.racers) > 1 else ""
+    return f"{len(ends):,} starts{whose}: {', '.join(counts)}."
 
 
 def _height(reading: Reading) -> float:

@@ -240,7 +240,8 @@ def test_a_point_follows_mouse_and_arrow_keys(lab: OpenNotebook) -> None:
     result = notebook.run_code(
         "end = time.monotonic() + 10\n"
         "while not (drags and drags[-1][2]) and time.monotonic() < end: time.sleep(0.01)\n"
-        "print(*drags[-1], len(drags), times[-1] - times[0], *live.figure.axes[0].lines[-1].get_xydata()[0])"
+        "line = live.figure.axes[0].lines[-1]\n"
+        "print(*drags[-1], len(drags), times[-1] - times[0], *line.get_xydata()[0])"
     ).split()
     dragged = [float(result[0]), float(result[1])]
     axes = notebook.run_code("print(*live.figure.axes[0].bbox.size)").split()

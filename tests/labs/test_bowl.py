@@ -18,6 +18,7 @@ from interactive_training.engine import race
 from interactive_training.engine.slices import slice_through
 from interactive_training.exercises import Question
 from interactive_training.exercises.goals import GOALS
+from interactive_training.figures import style
 from interactive_training.labs import BowlLab
 from interactive_training.labs.bowlstate import lane_of
 from interactive_training.labs.latest import Latest
@@ -126,7 +127,10 @@ def test_a_race_of_three_and_its_sources(make_bowl: Bowls) -> None:
     hear(lab, "add")
     hear(lab, "add")
     assert [racer.recipe.optimizer for racer in lab.race.racers] == ["SGD", "SGD", "Adam"]
-    assert said(lab).startswith("Height after 30 steps: you 4.6e-09 (SGD), twin ")
+    assert said(lab) == (
+        "Heights at step 30: you 4.6e-09 (SGD), twin 4.1e-18 (SGD, momentum 0.2), "
+        "third 0.54 (Adam)."
+    )
     with pytest.raises(RecipeError, match="1 to 3 racers"):
         lab.add()
     for lane, path in zip(("you", "twin", "third"), lab.paths, strict=True):
@@ -262,8 +266,12 @@ def test_surfaces_and_their_shape(make_bowl: Bowls) -> None:
 def test_a_cloud(make_bowl: Bowls) -> None:
     lab = make_bowl("himmelblau")
     hear(lab, "cloud")
-    assert said(lab).startswith("1,000 starts: ")
+    assert said(lab).startswith("1,000 starts: ") and "off" not in said(lab)
+    counts = [int(part.split()[0]) for part in said(lab).split(": ")[1].split("), ")]
+    assert len(counts) == 4 and sum(counts) == 1000
     assert len(lab.views.drawings.surface.cloud.get_offsets()) == 1000
+    lab.add(Recipe(optimizer="Adam", lr=0.1))
+    assert said(lab).startswith("1,000 starts of SGD: ")
     hear(lab, "set", name="clip", value="norm")
     assert lab.words.state["failed"] and "all starts" in said(lab)
 
@@ -273,11 +281,12 @@ def test_be_the_optimizer(make_bowl: Bowls) -> None:
     hear(lab, "hand")
     surface = lab.views.drawings.surface
     assert surface.hidden and not len(surface.paths["you"].get_xdata())
+    assert surface.hiding.get_visible()
     drag(lab, 1.0, 1.0)
     drag(lab, 0.0, 0.5)
     assert said(lab).startswith("Move 2: height 1, gradient (0, 4)")
     hear(lab, "go")
-    assert not surface.hidden
+    assert not surface.hidden and not surface.hiding.get_visible()
     assert lab.paths[0].points[0].tolist() == [3.0, 2.0]  # from where the hand began
     assert said(lab) == "By hand: height 1 after 2 moves. SGD: 4.6e-09 after 30 steps."
     assert surface.trail.get_xydata().tolist() == [[3, 2], [1, 1], [0, 0.5]]
@@ -324,7 +333,7 @@ def test_a_network_slice_and_one_of_your_own(
     assert lab.head.state["setup"] == "network slice, 60 steps"
     assert said(lab).startswith("60 steps: (-1.3, 0.88), height 1.2e-05. There lr x sharpness 0.42")
     hear(lab, "cloud")
-    assert said(lab).startswith("1,000 starts: ")
+    assert said(lab) == "1,000 starts: 410 at (-1.4, 0.85), 384 elsewhere, 206 off the picture."
     run = Run("xor", Recipe(optimizer="Adam", lr=0.01))
     for _ in train(run, 30, record=False):
         pass
@@ -396,6 +405,45 @@ def test_the_pin_moves_adam_and_its_map_waits_for_the_start(make_bowl: Bowls) ->
     hear(lab, "set", name="optimizer", value="SGD")
     settled(lab)
     assert fates.ax.get_xscale() == "linear" and fates.note.get_text() == ""
+
+
+def test_map_and_pin_are_those_of_the_selected_racer(make_bowl: Bowls) -> None:
+    lab = make_bowl()
+    fates = lab.views.drawings.fates
+    lab.add(Recipe(lr=0.1, momentum=0.5))
+    lab.add(Recipe(optimizer="Adam", lr=0.3))
+
+    def places() -> list[list[list[float]]]:
+        marks = [fates.pin, *fates.marks.values()]
+        return [mark.get_xydata().tolist() for mark in marks]  # type: ignore[union-attr]
+
+    assert places() == [[[0.15, 0.0]], [], [[0.1, 0.5]], []]
+    hear(lab, "select", value=1)
+    assert places() == [[[0.1, 0.5]], [[0.15, 0.0]], [], []]
+    assert fates.pin.get_markeredgecolor() == style.LIGHT.twin
+    drag(lab, 0.2, 0.4, handle=1)
+    assert [(r.recipe.lr, r.recipe.momentum) for r in lab.race.racers[:2]] == [
+        (0.15, None),
+        (0.2, 0.4),
+    ]
+    assert places()[0] == [[0.2, 0.4]] and fates.ax.get_xscale() == "linear"
+    hear(lab, "select", value=2)
+    assert fates.ax.get_xscale() == "log" and places() == [[[0.3, 0.9]], [], [], []]
+    drag(lab, 1.0, 0.5, handle=1)
+    recipe = lab.race.racers[2].recipe
+    assert (recipe.lr, recipe.betas) == (1.0, (0.5, 0.999))
+
+
+def test_racers_of_one_optimizer_are_told_apart(make_bowl: Bowls) -> None:
+    lab = make_bowl()
+    lab.add(Recipe(lr=0.1))
+    assert said(lab).startswith("Heights at step 30: you 4.6e-09 (SGD, lr 0.15), twin ")
+    names = lab.views.drawings.surface.labels
+    assert [names[lane].get_text() for lane in ("you", "twin")] == ["SGD, lr 0.15", "SGD, lr 0.1"]
+    hear(lab, "moment")
+    assert [names[lane].get_text() for lane in ("you", "twin")] == ["", ""]
+    hear(lab, "present", value=True)
+    assert [control["label"] for control in lab.controls.state["controls"]] == ["lr, you"]
 
 
 def test_what_was_before_has_a_name(make_bowl: Bowls) -> None:

@@ -23,6 +23,7 @@ function racers(el, send) {
       drawRow([state.selected, shape(state.controls)], state.controls);
       drawMore([state.selected, shape(state.more)], state.more);
       remove.style.display = state.selected ? "" : "none";
+      el.dataset.lane = state.tabs[state.selected].lane;
     },
     end,
   };
