@@ -22,7 +22,7 @@ from interactive_training.figures.answers import Descent, DigitGrid, Fit, Region
 from interactive_training.figures.bars import LayerBars
 from interactive_training.figures.curves import Curve, GradientNorm, Guess, LossCurve, ScaleStairs
 from interactive_training.live import Group, LiveFigure
-from interactive_training.live.limits import grown
+from interactive_training.live.limits import REST, grown
 from interactive_training.probes.precision import flushed_share
 from interactive_training.probes.shadow import Shadow
 
@@ -282,11 +282,11 @@ class Panels:
         history = session.history
         now = time.monotonic()
         seconds, taken = self._since_last_time(now, history)
-        room = AHEAD * taken / max(seconds, FRAME) if session.playing else None
+        rate = max(0, taken) / max(seconds, FRAME) if session.playing else 0.0
         with self.loss.lock:
             if taken < 0:
                 self._start_over(session, steps)
-            self._grow(self.loss, self.pictures.loss.ax, reach(history, "average"), room)
+            self._grow(self.loss, self.pictures.loss.ax, reach(history, "average"), rate)
             self.pictures.show_loss(session, marks, pins, guess)  # names stand where lines end
         self._drawn.append(self.loss)
         if session.playing and now < self._gradient_due:
@@ -294,22 +294,23 @@ class Panels:
         self._gradient_due = now + GRADIENT_EVERY
         with self.gradient.lock:
             column = "amp_scale" if self.pictures.half else "grad_norm"
-            self._grow(self.gradient, self.pictures.gradient.ax, reach(history, column), room)
+            self._grow(self.gradient, self.pictures.gradient.ax, reach(history, column), rate)
             self.pictures.show_gradient(session, marks)
         self._drawn.append(self.gradient)
 
     def _grow(
-        self, live: LiveFigure, ax: Axes, newest: tuple[float, float | None], room: float | None
+        self, live: LiveFigure, ax: Axes, newest: tuple[float, float | None], rate: float
     ) -> None:
-        """Bring the newest step and value into the picture, with room for so many more steps.
+        """Bring the newest step and value into the picture, with room for `rate` steps a second.
 
-        At rest, with None, it happens at once: nothing follows that would do so later.
+        At rest, with 0, it happens at once: nothing follows that would do so later.
         """
         step, value = newest
         _, low, right, high = ax.viewLim.extents
         if step > right or not (value is None or low <= value <= high):
-            ahead = min(step + (room or 0.0), max(step, 2 * right))  # a short curve stays long
-            live.grow(ax, ahead if step > right else None, value, at_once=room is None)
+            # A short curve stays long, but its end in view until the limits may grow again.
+            ahead = min(step + AHEAD * rate, max(2 * right, step + REST * rate))
+            live.grow(ax, ahead if step > right else None, value, at_once=rate == 0)
 
     def _since_last_time(self, now: float, history: History) -> tuple[float, int]:
         """How many seconds ago the curves were drawn, and how many steps have come since."""
