@@ -134,7 +134,7 @@ OPTIMIZERS: Mapping[str, Choice] = {
     "SGD": Choice(
         torch.optim.SGD,
         (LR, MOMENTUM, _unit("dampening", 0.0), _decay(0.0), NESTEROV, MAXIMIZE),
-        "The step is the gradient times lr: steep directions take large steps, flat ones small.",
+        "The step is lr times the gradient, plus momentum times the last step.",
         "Robbins and Monro 1951; momentum after Polyak 1964, in torch's form v = m v + g.",
     ),
     "RMSprop": Choice(
