@@ -140,6 +140,32 @@ def test_a_guess_without_a_change_goes_with_a_rewind_to_before_it(make: Labs) ->
     assert lab.guess == ""
 
 
+@pytest.mark.parametrize("drawn", [False, True])
+@pytest.mark.parametrize("change", [{}, {"lr": 0.2}])
+def test_a_rewind_to_where_the_guess_was_made(make: Labs, change: Any, drawn: bool) -> None:
+    answers = () if drawn else ("up", "down")
+    lab = make("bowl", Recipe(lr=0.05), until=4, ask=Question("Next:", answers, change))
+    lab.advance(4)
+    hear(lab, "draw", value=CURVE) if drawn else hear(lab, "answer", value=1)
+    over(lab, 8)
+
+    def on_the_picture() -> bool:
+        loss = lab.view.panels.pictures.loss
+        return bool(len(loss.drawn.get_xdata())) if drawn else bool(loss.guess.get_text())
+
+    assert on_the_picture()
+    hear(lab, "rewind", value=4)
+    until(lambda: lab.run.index == 4)
+    # Nothing but the question's own change is dropped by a rewind to the step of the answer: with
+    # it the way that the guess was about is gone, without one the run still goes that way.
+    assert lab.run.recipe.lr == 0.05
+    until(lambda: on_the_picture() is (not change))
+    lab.change(**change)
+    until(on_the_picture)  # the same way again
+    lab.change(lr=0.01)
+    until(lambda: not on_the_picture())  # another one
+
+
 @pytest.mark.parametrize("points", [[[4, 1]], [[5, 1], [4, 1]], "no", [[4, "x"], [5, 1]]])
 def test_a_curve_that_cannot_be_used_asks_again(make: Labs, points: Any) -> None:
     lab = drawing(make)
