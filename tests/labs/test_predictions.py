@@ -242,6 +242,107 @@ def test_a_class_runs_on_its_hands_alone(make: Labs) -> None:
     assert lab.guess == ""
 
 
+def test_hands_may_be_counted_when_the_truth_is_known(make: Labs) -> None:
+    lab = make("digits", ask="zero_grad", until=4)
+    lab.advance(4)
+    hear(lab, "answer", value=0)
+    assert lab.view.asked.state["mode"] == ""  # not before it has happened
+    over(lab, 8)
+    until(lambda: lab.view.asked.state["mode"] == "told")
+    state = lab.view.asked.state
+    assert (state["below"], state["clearable"]) == (lab.view.panels.loss.height, True)
+    hear(lab, "hands", value=["3", "x", ""])
+    assert "is no count" in lab.view.asked.state["problem"]
+    hear(lab, "hands", value=["3", "4", ""])
+    state = lab.view.asked.state
+    assert (state["mode"], state["hands"], state["guess"]) == ("bars", [3, 4, 0], 0)
+    assert state["truth"] is not None
+    hear(lab, "rewind", value=6)
+    until(lambda: lab.view.asked.state["mode"] == "")
+
+
+def test_a_question_cleared_at_the_end_is_asked_where_it_was(make: Labs) -> None:
+    lab = make("digits", ask="zero_grad", until=4)
+    lab.advance(4)
+    hear(lab, "hands", value=["3", "4", ""])
+    hear(lab, "answer", value=0)
+    over(lab, 8)
+    until(lambda: lab.view.asked.state["mode"] == "bars")
+    run, losses = lab.run, lab.history.column("loss").tolist()
+    hear(lab, "forget")
+    state = lab.view.asked.state
+    assert (state["mode"], state["hands"], state["guess"]) == ("told", [], None)
+    assert (state["forgotten"], state["kept"], state["clearable"]) == (True, {}, False)
+    assert state["key"] == "What happens without zero_grad?"  # what the notebook is to forget
+    assert lab.run is run
+    assert lab.run.index == 8
+    assert lab.history.column("loss").tolist() == losses
+    assert lab.guess == lab.view.panels.pictures.loss.guess.get_text() == ""
+    hear(lab, "rewind", value=5)
+    over(lab, 5)
+    assert lab.view.asked.state["mode"] == ""  # the line is out already
+    hear(lab, "rewind", value=4)
+    until(lambda: lab.view.asked.state["open"])
+    asking = lab.shown.asking
+    assert asking is not None
+    assert asking.reply.truth is not None
+    hear(lab, "answer", value=1)
+    assert asking.reply.truth is None  # that was of the other way
+    over(lab, 8)
+    until(lambda: lab.guess == "the same")
+    assert asking.reply.truth is not None
+    hear(lab, "forget")
+    hear(lab, "hands", value=["1", "", ""])  # of those who saw it, without a run
+    assert lab.view.asked.state["mode"] == "bars"
+
+
+def test_a_drawing_is_cleared_at_the_end(make: Labs) -> None:
+    lab = drawing(make, stages=UNCLEARED)
+    hear(lab, "draw", value=CURVE)
+    over(lab, 8)
+    state = lab.view.asked.state
+    assert (state["mode"], state["clearable"]) == ("told", True)
+    hear(lab, "forget")
+    state = lab.view.asked.state
+    assert (state["mode"], state["kept"], state["forgotten"]) == ("", {}, True)
+    assert len(lab.view.panels.pictures.loss.drawn.get_xdata()) == 0
+    assert lab.run.index == 8
+
+
+def test_hands_need_no_run_it_where_the_run_goes_on(make: Labs) -> None:
+    lab = make("bowl", Recipe(lr=0.05), until=4, ask=Question("Next:", ["up", "down"]))
+    lab.advance(4)
+    hear(lab, "hands", value=["1", "2"])
+    lab.advance(2)
+    assert lab.view.asked.state["open"]
+    lab.advance(2)
+    assert (lab.view.asked.state["mode"], lab.view.asked.state["hands"]) == ("bars", [1, 2])
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_hands_without_run_it_are_about_the_questions_change(make: Labs, by_hand: bool) -> None:
+    lab = make("digits", ask="zero_grad", until=4)
+    lab.advance(4)
+    hear(lab, "hands", value=["1", "2", ""])
+    if by_hand:
+        lab.change(stages=UNCLEARED)
+    lab.advance(4)
+    state = lab.view.asked.state
+    assert state["mode"] == ("bars" if by_hand else "")
+    assert (state.get("truth") is not None) is by_hand
+    assert lab.session.error is None
+
+
+def test_a_skipped_change_has_no_outcome(make: Labs) -> None:
+    lab = make("digits", ask="zero_grad", until=4)
+    lab.advance(4)
+    hear(lab, "answer", value=-1)
+    lab.advance(4)
+    assert lab.view.asked.state["mode"] == ""
+    assert lab.shown.asking is not None
+    assert lab.shown.asking.reply.truth is None
+
+
 def test_what_a_notebook_kept_is_shown_and_asked_again(make: Labs) -> None:
     lab = make("digits", ask="zero_grad", until=4)
     lab.advance(4)
@@ -385,6 +486,42 @@ def test_hands_between_cells(ask: Ask) -> None:
     guess.reveal(1)
     say(guess, "answer", -1)
     assert say(guess, "hands", ["4", "0", "0"])["hands"] == [4, 0, 0]  # late hands count too
+
+
+def test_a_truth_shows_hands_that_nobody_went_on_from(ask: Ask) -> None:
+    guess = ask()
+    assert say(guess, "hands", ["1", "2", ""])["mode"] == "ask"
+    guess.reveal(1)
+    state = guess._part.state
+    assert (state["mode"], state["hands"], state["truth"]) == ("bars", [1, 2, 0], 1)
+    assert guess.guess is None
+
+
+def test_a_truth_that_was_there_first_waits_for_all_counts(ask: Ask) -> None:
+    guess = ask()
+    guess.reveal(1)  # as it is when all cells ran at once
+    assert say(guess, "hands", ["1", "", ""])["mode"] == "ask"
+    assert say(guess, "hands", ["1", "2", ""])["mode"] == "ask"
+    assert say(guess, "answer", -1)["mode"] == "bars"
+    again = ask()
+    again.reveal(1)
+    assert say(again, "recall", {"hands": [1, 2, 0]})["mode"] == "bars"  # those were all
+
+
+def test_another_class_begins_after_the_truth(ask: Ask) -> None:
+    guess = ask()
+    say(guess, "hands", ["1", "2", ""])
+    assert say(guess, "answer", 0)["clearable"]
+    guess.reveal(1)
+    state = say(guess, "forget")
+    assert (state["mode"], state["hands"], state["before"]) == ("ask", [], None)
+    assert (state["kept"], state["forgotten"], state["clearable"]) == ({}, True, False)
+    assert (guess.guess, guess.hands) == (None, {})
+    say(guess, "hands", ["5", "", ""])
+    state = say(guess, "answer", -1)
+    assert (state["mode"], state["hands"], state["truth"]) == ("bars", [5, 0, 0], 1)
+    assert say(guess, "hands", ["", "", ""])["clearable"]  # skipped: it can still be asked anew
+    assert say(guess, "forget")["mode"] == "ask"
 
 
 def test_a_kept_answer_comes_back(ask: Ask) -> None:
