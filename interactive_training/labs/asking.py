@@ -67,15 +67,27 @@ class Asking:
     def _counted(self) -> bool:
         return self.runs and bool(self.reply.hands)
 
+    @property
+    def clearable(self) -> bool:
+        """Whether there is something to forget."""
+        return self.reply.skipped or bool(self.before.kept() or self.reply.kept())
+
     def turned_out(self, answer: int) -> None:
         """Note which answer is right, the first time that it is known."""
         if self.reply.truth is None:
             self.reply = self.reply.turned_out(answer)
+        self.settle()
+
+    def settle(self) -> None:
+        """Ask no longer what has been seen, where hands stand in for an answer."""
+        if self.open and self.reply.hands:
+            self.reply = self.reply.passed()
 
     def state(self, mode: str, text: str = "", **more: Any) -> dict[str, Any]:
         """What the page shows: nothing (""), the question ("ask"), or how it went ("bars").
 
-        `text` stands in for the question's own, `more` says where on a picture it lies.
+        "told" is for where the picture tells it: no bars, but Hands and Clear. `text` stands in
+        for the question's own, `more` says where on a picture it lies.
         """
         reply = self.reply
         return {
@@ -93,6 +105,7 @@ class Asking:
             "hands": list(reply.hands),
             "truth": reply.truth if mode == "bars" else None,
             "kept": {**self.before.kept(), **reply.kept()},
+            "clearable": self.clearable,
             "forgotten": self.forgotten,
             "problem": self.problem,
             **more,

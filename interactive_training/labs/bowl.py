@@ -150,8 +150,8 @@ class BowlLab:
     def reveal(self, answer: str | int) -> None:
         """Show which answer to the lab's question came true, by its words or its place from 0.
 
-        Nothing shows before the question is answered or skipped. Raises PredictionError for what
-        is no answer, TaskError for a lab that asks nothing.
+        Nothing shows before the question is answered or skipped, unless hands were counted before.
+        Raises PredictionError for what is no answer, TaskError for a lab that asks nothing.
         """
         if self.asking is None:
             raise TaskError("this lab asks nothing; make it with ask=Question(...).")
@@ -289,6 +289,8 @@ class BowlLab:
         if asking is None:
             return
         if asking.receive(message) and asking.goes_on:
+            if self._came is not None:  # it is told anew, perhaps of another start
+                asking.reply = replace(asking.reply, truth=None)
             self._asked_about = self.race.changed(0, **asking.question.change)
             self._ask(self._asked_about, "question")
             self._put(guess=asking.reply.words)

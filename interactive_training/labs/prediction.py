@@ -17,8 +17,9 @@ class Prediction:
     `text` is the question, with code between backticks, `answers` two to six to choose from. It
     can be skipped, changed until the truth is known, and never counts. `reveal(answer)` shows the
     truth beside the guess. "Hands" takes the counts of a show of hands, for bars beside the
-    truth. The answer is kept in the notebook's metadata: it is there again when the notebook is
-    opened or the cell is run another time. Raises PredictionError for what cannot be asked.
+    truth, and "Clear" forgets it all for another class. The answer is kept in the notebook's
+    metadata: it is there again when the notebook is opened or the cell is run another time. Raises
+    PredictionError for what cannot be asked.
 
         guess = Prediction("At a rate of 0.26 the path will", ["arrive", "swing", "leave"])
         guess                       # this cell asks
@@ -55,10 +56,11 @@ class Prediction:
     def reveal(self, answer: str | int) -> "Prediction":
         """Show which answer came true, by its words or its place from 0, and return this again.
 
-        Nothing shows before the question is answered or skipped, so that all cells may run at
-        once. Raises PredictionError for what is no answer.
+        Nothing shows before the question is answered or skipped, unless hands were counted before:
+        all cells may run at once. Raises PredictionError for what is no answer.
         """
         self._asking.reply = self._asking.reply.turned_out(answer)
+        self._asking.settle()
         self._show()
         return self
 
@@ -93,6 +95,8 @@ class Prediction:
             asking.receive(message)
         if verb == "recall" and asking.open:
             asking.reply = asking.reply.recalled(asking.before.kept())
+            if asking.reply.truth is not None:
+                asking.settle()
         self._show()
 
     def _fail(self, error: Exception) -> None:

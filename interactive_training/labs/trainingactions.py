@@ -161,11 +161,9 @@ class TrainingActions:
     def _asked(self, message: dict[str, Any]) -> None:
         """What the page says to the question; any answer makes its change and runs on."""
         asking = self.shown.asking
-        if asking is not None and asking.receive(message):
-            change = asking.answered()
-            if asking.goes_on:
-                self.session.start()
-                if change:
-                    self._change(change)
-                self.session.put("play", self.session.run.index + self.shown.until)
+        if asking is not None and asking.receive(message) and asking.goes_on:
+            self.session.start()
+            if asking.question.change:
+                self._change(dict(asking.question.change))
+            self.session.put("play", self.session.run.index + self.shown.until)
         self._show()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from matplotlib.image import imread
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Notebook, OpenNotebook, Server
@@ -42,8 +44,12 @@ POINTS = """() => document.querySelector('.it-sketch-line').getAttribute('points
 KEPT = """(answer) => JSON.stringify(answer) === JSON.stringify(Object.values(
     window.jupyterapp.shell.currentWidget.context.model.getMetadata("interactive_training")
         ?.predictions ?? {})[0])"""
+KEPT_HANDS = """(hands) => JSON.stringify(hands) === JSON.stringify(Object.values(
+    window.jupyterapp.shell.currentWidget.context.model.getMetadata("interactive_training")
+        .predictions)[0].hands)"""
 FIELDS = """(values) => JSON.stringify(values) === JSON.stringify(
     [...document.querySelectorAll('[data-key^=hands-]')].map((field) => field.value))"""
+FAINT = 0.15  # of the way from black to white
 TEXT = "([part, words]) => document.querySelector(part)?.textContent.includes(words)"
 
 
@@ -67,6 +73,22 @@ def kept(notebook: Notebook, server: Server) -> dict[str, Any]:
     )
     saved = json.loads((server.folder / name).read_text(encoding="utf-8"))
     found: dict[str, Any] = saved["metadata"].get("interactive_training", {}).get("predictions", {})
+    return found
+
+
+def ink(notebook: Notebook, part: str, hidden: str) -> float:
+    """How much `hidden` darkens or lightens a pixel of `part` at most, from 0 to 1."""
+    box = notebook.page.locator(part).bounding_box()
+    assert box is not None
+
+    def pixels() -> Any:
+        return imread(BytesIO(notebook.page.screenshot(clip=box)))[..., :3]
+
+    shown = pixels()
+    style = f"{hidden} {{ visibility: hidden }}"
+    tag = notebook.page.add_style_tag(content=style)
+    found = float(abs(shown - pixels()).max())
+    tag.evaluate("(tag) => tag.remove()")
     return found
 
 
@@ -118,6 +140,19 @@ def test_between_cells(lab: OpenNotebook, server: Server) -> None:
     shot(notebook, "prediction_bars_dark")
     notebook.theme("light")
 
+    # The counts can be put right after the truth, and the bars stay where they are in view.
+    first.locator("[data-key=hands]").click()
+    first.locator("[data-key=hands-0]").wait_for(state="hidden")
+    first.locator("[data-key=hands]").click()
+    first.locator("[data-key=hands-1]").fill("13")
+    first.locator("[data-key=hands-1]").press("Enter")
+    notebook.wait(KEPT_HANDS, [3, 13, 7])
+    first.locator("[data-key=hands-1]").fill("12")
+    first.locator("[data-key=hands-1]").press("Enter")
+    notebook.wait(KEPT_HANDS, [3, 12, 7])
+    first.locator("[data-key=hands]").click()
+    assert "12" in first.locator(".it-bars").inner_text()
+
     (answer,) = kept(notebook, server).values()
     assert answer["hands"] == [3, 12, 7]
     assert answer["guess"].startswith("leave <img")
@@ -128,6 +163,10 @@ def test_between_cells(lab: OpenNotebook, server: Server) -> None:
     notebook.run()
     notebook.wait("() => document.querySelectorAll('.it-truth').length === 2")
     assert page.locator(".it-count").all_inner_texts()[:3] == ["3", "12", "7"]
+    first.locator("[data-key=forget]").click()  # for another class
+    notebook.wait("() => document.querySelectorAll('.it-alone [data-key=answer-0]').length === 2")
+    assert kept(notebook, server) == {}
+    assert page.locator(".it-last-time").count() == 0
     assert page.evaluate("() => window.hacked") is None
     # JupyterLab drops its own requests to the kernel that was restarted, and says so.
     assert [e for e in notebook.errors if not e.startswith("Error: Canceled future")] == []
@@ -168,7 +207,7 @@ def test_over_the_future_of_a_lab(lab: OpenNotebook, server: Server) -> None:
     assert box["height"] < 152
     page.locator("[data-key=answer-0]").press("Enter")  # from the keyboard
     notebook.wait(AT_REST, 80)
-    page.wait_for_selector(".it-ask", state="hidden")
+    page.wait_for_selector(".it-ask p", state="hidden")
     assert notebook.run_code("print(lab.guess)").strip() == "higher"
     assert kept(notebook, server) == {"What happens without zero_grad?": {"guess": "higher"}}
 
@@ -228,6 +267,55 @@ def test_a_class_counts_its_hands_and_runs(lab: OpenNotebook, server: Server) ->
     assert notebook.errors == []
 
 
+def test_hands_and_clear_beside_the_outcome(lab: OpenNotebook, server: Server) -> None:
+    notebook = lab(CHOOSE)
+    page = notebook.page
+    notebook.run()
+    notebook.wait(AT_REST, 40)
+    before = page.locator(".it-lab").bounding_box()
+    page.locator("[data-key=answer-0]").click()
+    notebook.wait(AT_REST, 80)
+    tools = page.locator(".it-tucked .it-ask-tools")
+    tools.wait_for()
+    assert tools.inner_text().split() == ["Clear", "Hands"]
+    shot(notebook, "outcome")
+    notebook.theme("dark")
+    shot(notebook, "outcome_dark")
+    notebook.theme("light")
+    # Nothing of the pictures lies under them, and the lab is no higher than before.
+    box = tools.bounding_box()
+    figure = page.locator(".live-figure").first.bounding_box()
+    assert box is not None
+    assert figure is not None
+    assert box["y"] >= figure["y"] + figure["height"]
+    assert abs(box["x"] + box["width"] - figure["x"] - figure["width"]) < 1
+    assert ink(notebook, ".it-tucked .it-ask-tools", hidden=".live-figure") == 0
+    assert page.locator(".it-lab").bounding_box() == before
+
+    tools.get_by_role("button", name="Hands").click()
+    for count in ("3", "12", "7"):  # the first brings the bars, and takes nothing of the others
+        page.keyboard.type(count, delay=50)
+        page.keyboard.press("Tab")
+    notebook.wait(KEPT, {"guess": "higher", "hands": [3, 12, 7]})
+    notebook.wait(FIELDS, ["3", "12", "7"])
+    assert page.locator(".it-count").all_inner_texts() == ["3", "12", "7"]
+    assert page.locator(".it-truth").count() == 1
+    shot(notebook, "outcome_counting")
+    page.locator("[data-key=hands]").click()
+    assert page.locator(".it-answers:visible").count() == 0
+    shot(notebook, "outcome_counted")
+
+    page.locator("[data-key=forget]").click()
+    page.wait_for_selector(".it-bars", state="hidden")
+    assert kept(notebook, server) == {}
+    said = notebook.run_code("print(lab.run.index, lab.guess == '', len(lab.history))")
+    assert said.split() == ["80", "True", "80"]
+    assert page.locator(".it-tucked").inner_text().split() == ["Hands"]
+    page.get_by_role("button", name="Rewind to 40").click()
+    page.locator(".it-over [data-key=answer-0]").wait_for()  # asked anew
+    assert notebook.errors == []
+
+
 def test_drawn_with_the_mouse(lab: OpenNotebook, server: Server) -> None:
     notebook = lab(DRAW)
     page = notebook.page
@@ -281,6 +369,26 @@ def test_drawn_with_the_mouse(lab: OpenNotebook, server: Server) -> None:
     notebook.run()
     notebook.wait(AT_REST, 40)
     notebook.wait("() => document.querySelector('.it-sketch-last').getAttribute('points')")
+    notebook.wait("() => document.querySelector('.it-high')")  # the words make room below it
+    assert ink(notebook, ".it-drawing > p", hidden=".it-sketch-last") < FAINT
+    shot(notebook, "draw_again")
+    page.evaluate("() => document.querySelector('.it-ask').classList.remove('it-high')")
+    assert ink(notebook, ".it-drawing > p", hidden=".it-sketch-last") < FAINT  # nor through them
+    for theme in ("dark", "light"):
+        notebook.theme(theme)
+        assert ink(notebook, ".it-drawing > p", hidden=".it-sketch-last") < FAINT
+        shot(notebook, f"draw_again_{theme}")
+    assert ink(notebook, ".it-sketch", hidden=".it-sketch-last") > 3 * FAINT  # but it is there
+
+    page.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 0.5 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + 0.6 * box["height"], steps=5)
+    page.mouse.up()
+    page.get_by_role("button", name="Done").click()
+    notebook.wait(AT_REST, 80)
+    page.locator(".it-tucked [data-key=forget]").click()
+    page.wait_for_selector(".it-ask", state="hidden")
+    assert kept(notebook, server) == {}
     assert notebook.errors == []
 
 

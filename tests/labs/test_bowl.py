@@ -606,6 +606,35 @@ def test_what_came_is_known_with_the_answer(make_bowl: Bowls) -> None:
     assert len(seen[0]) == 31
 
 
+def test_a_cleared_question_is_told_anew(make_bowl: Bowls) -> None:
+    ask = Question("It ends", ["low", "high"], {"lr": 0.26})
+    lab = make_bowl(ask=ask, came=lambda heights: int(heights[-1] > 20))
+    hear(lab, "hands", value=["3", "12"])
+    hear(lab, "answer", value=0)
+    assert (lab.asked.state["mode"], lab.asked.state["truth"]) == ("bars", 1)
+    race = lab.race
+    hear(lab, "forget")
+    state = lab.asked.state
+    assert (state["mode"], state["hands"], state["kept"]) == ("ask", [], {})
+    assert state["forgotten"]
+    assert lab.race == race
+    lab.move((0.3, 0.2))  # a hundredth as high
+    hear(lab, "hands", value=["1", ""])
+    assert lab.asked.state["mode"] == "ask"  # not before all hands are counted
+    hear(lab, "answer", value=-1)
+    state = lab.asked.state
+    assert (state["mode"], state["hands"], state["truth"]) == ("bars", [1, 0], 0)
+
+
+def test_a_truth_shows_hands_that_nobody_ran_from(make_bowl: Bowls) -> None:
+    lab = make_bowl(ask=Question("And now?", ["up", "down"], {"lr": 0.26}))
+    hear(lab, "hands", value=["3", "12"])
+    assert lab.asked.state["mode"] == "ask"
+    lab.reveal("up")
+    state = lab.asked.state
+    assert (state["mode"], state["hands"], state["truth"]) == ("bars", [3, 12], 0)
+
+
 def test_what_came_that_cannot_be_told_is_said(make_bowl: Bowls) -> None:
     lab = make_bowl(ask=Question("And now?", ["up", "down"], {"lr": 0.26}), came=lambda _: "away")
     hear(lab, "answer", value=1)

@@ -140,6 +140,32 @@ def test_a_guess_without_a_change_goes_with_a_rewind_to_before_it(make: Labs) ->
     assert lab.guess == ""
 
 
+@pytest.mark.parametrize("drawn", [False, True])
+@pytest.mark.parametrize("change", [{}, {"lr": 0.2}])
+def test_a_rewind_to_where_the_guess_was_made(make: Labs, change: Any, drawn: bool) -> None:
+    answers = () if drawn else ("up", "down")
+    lab = make("bowl", Recipe(lr=0.05), until=4, ask=Question("Next:", answers, change))
+    lab.advance(4)
+    hear(lab, "draw", value=CURVE) if drawn else hear(lab, "answer", value=1)
+    over(lab, 8)
+
+    def on_the_picture() -> bool:
+        loss = lab.view.panels.pictures.loss
+        return bool(len(loss.drawn.get_xdata())) if drawn else bool(loss.guess.get_text())
+
+    assert on_the_picture()
+    hear(lab, "rewind", value=4)
+    until(lambda: lab.run.index == 4)
+    # Nothing but the question's own change is dropped by a rewind to the step of the answer: with
+    # it the way that the guess was about is gone, without one the run still goes that way.
+    assert lab.run.recipe.lr == 0.05
+    until(lambda: on_the_picture() is (not change))
+    lab.change(**change)
+    until(on_the_picture)  # the same way again
+    lab.change(lr=0.01)
+    until(lambda: not on_the_picture())  # another one
+
+
 @pytest.mark.parametrize("points", [[[4, 1]], [[5, 1], [4, 1]], "no", [[4, "x"], [5, 1]]])
 def test_a_curve_that_cannot_be_used_asks_again(make: Labs, points: Any) -> None:
     lab = drawing(make)
@@ -214,6 +240,107 @@ def test_a_class_runs_on_its_hands_alone(make: Labs) -> None:
     assert (state["guess"], state["hands"]) == (None, [3, 0, 12])
     assert state["truth"] is not None
     assert lab.guess == ""
+
+
+def test_hands_may_be_counted_when_the_truth_is_known(make: Labs) -> None:
+    lab = make("digits", ask="zero_grad", until=4)
+    lab.advance(4)
+    hear(lab, "answer", value=0)
+    assert lab.view.asked.state["mode"] == ""  # not before it has happened
+    over(lab, 8)
+    until(lambda: lab.view.asked.state["mode"] == "told")
+    state = lab.view.asked.state
+    assert (state["below"], state["clearable"]) == (lab.view.panels.loss.height, True)
+    hear(lab, "hands", value=["3", "x", ""])
+    assert "is no count" in lab.view.asked.state["problem"]
+    hear(lab, "hands", value=["3", "4", ""])
+    state = lab.view.asked.state
+    assert (state["mode"], state["hands"], state["guess"]) == ("bars", [3, 4, 0], 0)
+    assert state["truth"] is not None
+    hear(lab, "rewind", value=6)
+    until(lambda: lab.view.asked.state["mode"] == "")
+
+
+def test_a_question_cleared_at_the_end_is_asked_where_it_was(make: Labs) -> None:
+    lab = make("digits", ask="zero_grad", until=4)
+    lab.advance(4)
+    hear(lab, "hands", value=["3", "4", ""])
+    hear(lab, "answer", value=0)
+    over(lab, 8)
+    until(lambda: lab.view.asked.state["mode"] == "bars")
+    run, losses = lab.run, lab.history.column("loss").tolist()
+    hear(lab, "forget")
+    state = lab.view.asked.state
+    assert (state["mode"], state["hands"], state["guess"]) == ("told", [], None)
+    assert (state["forgotten"], state["kept"], state["clearable"]) == (True, {}, False)
+    assert state["key"] == "What happens without zero_grad?"  # what the notebook is to forget
+    assert lab.run is run
+    assert lab.run.index == 8
+    assert lab.history.column("loss").tolist() == losses
+    assert lab.guess == lab.view.panels.pictures.loss.guess.get_text() == ""
+    hear(lab, "rewind", value=5)
+    over(lab, 5)
+    assert lab.view.asked.state["mode"] == ""  # the line is out already
+    hear(lab, "rewind", value=4)
+    until(lambda: lab.view.asked.state["open"])
+    asking = lab.shown.asking
+    assert asking is not None
+    assert asking.reply.truth is not None
+    hear(lab, "answer", value=1)
+    assert asking.reply.truth is None  # that was of the other way
+    over(lab, 8)
+    until(lambda: lab.guess == "the same")
+    assert asking.reply.truth is not None
+    hear(lab, "forget")
+    hear(lab, "hands", value=["1", "", ""])  # of those who saw it, without a run
+    assert lab.view.asked.state["mode"] == "bars"
+
+
+def test_a_drawing_is_cleared_at_the_end(make: Labs) -> None:
+    lab = drawing(make, stages=UNCLEARED)
+    hear(lab, "draw", value=CURVE)
+    over(lab, 8)
+    state = lab.view.asked.state
+    assert (state["mode"], state["clearable"]) == ("told", True)
+    hear(lab, "forget")
+    state = lab.view.asked.state
+    assert (state["mode"], state["kept"], state["forgotten"]) == ("", {}, True)
+    assert len(lab.view.panels.pictures.loss.drawn.get_xdata()) == 0
+    assert lab.run.index == 8
+
+
+def test_hands_need_no_run_it_where_the_run_goes_on(make: Labs) -> None:
+    lab = make("bowl", Recipe(lr=0.05), until=4, ask=Question("Next:", ["up", "down"]))
+    lab.advance(4)
+    hear(lab, "hands", value=["1", "2"])
+    lab.advance(2)
+    assert lab.view.asked.state["open"]
+    lab.advance(2)
+    assert (lab.view.asked.state["mode"], lab.view.asked.state["hands"]) == ("bars", [1, 2])
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_hands_without_run_it_are_about_the_questions_change(make: Labs, by_hand: bool) -> None:
+    lab = make("digits", ask="zero_grad", until=4)
+    lab.advance(4)
+    hear(lab, "hands", value=["1", "2", ""])
+    if by_hand:
+        lab.change(stages=UNCLEARED)
+    lab.advance(4)
+    state = lab.view.asked.state
+    assert state["mode"] == ("bars" if by_hand else "")
+    assert (state.get("truth") is not None) is by_hand
+    assert lab.session.error is None
+
+
+def test_a_skipped_change_has_no_outcome(make: Labs) -> None:
+    lab = make("digits", ask="zero_grad", until=4)
+    lab.advance(4)
+    hear(lab, "answer", value=-1)
+    lab.advance(4)
+    assert lab.view.asked.state["mode"] == ""
+    assert lab.shown.asking is not None
+    assert lab.shown.asking.reply.truth is None
 
 
 def test_what_a_notebook_kept_is_shown_and_asked_again(make: Labs) -> None:
@@ -359,6 +486,42 @@ def test_hands_between_cells(ask: Ask) -> None:
     guess.reveal(1)
     say(guess, "answer", -1)
     assert say(guess, "hands", ["4", "0", "0"])["hands"] == [4, 0, 0]  # late hands count too
+
+
+def test_a_truth_shows_hands_that_nobody_went_on_from(ask: Ask) -> None:
+    guess = ask()
+    assert say(guess, "hands", ["1", "2", ""])["mode"] == "ask"
+    guess.reveal(1)
+    state = guess._part.state
+    assert (state["mode"], state["hands"], state["truth"]) == ("bars", [1, 2, 0], 1)
+    assert guess.guess is None
+
+
+def test_a_truth_that_was_there_first_waits_for_all_counts(ask: Ask) -> None:
+    guess = ask()
+    guess.reveal(1)  # as it is when all cells ran at once
+    assert say(guess, "hands", ["1", "", ""])["mode"] == "ask"
+    assert say(guess, "hands", ["1", "2", ""])["mode"] == "ask"
+    assert say(guess, "answer", -1)["mode"] == "bars"
+    again = ask()
+    again.reveal(1)
+    assert say(again, "recall", {"hands": [1, 2, 0]})["mode"] == "bars"  # those were all
+
+
+def test_another_class_begins_after_the_truth(ask: Ask) -> None:
+    guess = ask()
+    say(guess, "hands", ["1", "2", ""])
+    assert say(guess, "answer", 0)["clearable"]
+    guess.reveal(1)
+    state = say(guess, "forget")
+    assert (state["mode"], state["hands"], state["before"]) == ("ask", [], None)
+    assert (state["kept"], state["forgotten"], state["clearable"]) == ({}, True, False)
+    assert (guess.guess, guess.hands) == (None, {})
+    say(guess, "hands", ["5", "", ""])
+    state = say(guess, "answer", -1)
+    assert (state["mode"], state["hands"], state["truth"]) == ("bars", [5, 0, 0], 1)
+    assert say(guess, "hands", ["", "", ""])["clearable"]  # skipped: it can still be asked anew
+    assert say(guess, "forget")["mode"] == "ask"
 
 
 def test_a_kept_answer_comes_back(ask: Ask) -> None:

@@ -19,12 +19,18 @@ function question(el, send, model) {
   let moved = -Infinity; // when the answers last moved away from under the pointer
   const count = () => { counting = !counting; moved = performance.now(); draw(now); answers.querySelector("input")?.focus(); };
   const answer = (i) => { if (performance.now() - moved > DOUBLE_CLICK) send({ verb: "answer", value: i }); };
+  const tells = (state) => state.mode === "bars" || state.mode === "told"; // how it went
+  const folds = (state) => state.mode === "bars" && state.folds;
+  const shuts = (state) => folded && folds(state);
   const fold = () => { folded = !folded; draw(now); };
   const clear = () => {
     for (const field of answers.querySelectorAll("input")) field.value = "";
     send({ verb: "forget" });
   };
-  const counted = () => send({ verb: "hands", value: [...answers.querySelectorAll("input")].map((one) => one.value) });
+  const counted = () => {
+    moved = -Infinity; // whoever types has seen where the answers are now
+    send({ verb: "hands", value: [...answers.querySelectorAll("input")].map((one) => one.value) });
+  };
   const hands = (words, i, typed) => make("input", {
     type: "text", inputmode: "numeric", value: typed || "", "aria-label": `hands for ${words}`, "data-key": `hands-${i}`,
     onkeydown: (event) => {
@@ -36,21 +42,24 @@ function question(el, send, model) {
     onchange: counted,
   });
   const drawTools = rebuilder(tools, (state) => {
-    if (state.mode === "bars") return [button(folded ? "Show hands" : "Hide hands", fold, { class: "it-plain", "data-key": "fold" })];
+    const shut = folds(state) ? [button(folded ? "Show hands" : "Hide hands", fold, { class: "it-plain", "data-key": "fold" })] : [];
+    if (shuts(state)) return shut;
     const drawing = state.draw ? [button("Done", sketch.done, { "data-key": "draw-done" }), button("Clear", sketch.clear, { "data-key": "draw-clear" })] : [];
-    const forget = counting && (state.hands.length || state.before !== null)
+    const forget = state.clearable && (counting || tells(state))
       ? [button("Clear", clear, { class: "it-plain", "data-key": "forget", title: "For another class: forget all hands and answers" })] : [];
     const again = button(state.guess === null ? "Answer" : "Change", () => send({ verb: "again" }), { "data-key": "answer-again" });
     const asked = [...drawing, button(state.skip, () => answer(-1), { class: "it-plain", "data-key": "answer-skip" })];
     const hands = button("Hands", count, { class: "it-plain", "data-key": "hands", "aria-pressed": String(counting), title: "Count hands, for a class" });
-    return [...(state.mode === "ask" ? asked : [again]), ...forget, ...(state.draw ? [] : [hands])];
+    const first = tells(state) ? shut : state.mode === "ask" ? asked : [again];
+    return [...first, ...forget, ...(state.draw ? [] : [hands])];
   }, () => {});
   const drawAnswers = rebuilder(answers, (state) => {
     const asked = counting ? [make("span", { class: "it-hands-asked" }, "How many hands for each answer?")] : [];
     if (state.mode === "ask")
       return [...asked, ...state.answers.map((words, i) => make("span", { class: "it-answer" },
         button(words, () => answer(i), { "data-key": `answer-${i}`, tabindex: counting ? -1 : 0 }), counting ? hands(words, i, state.hands[i]) : null))];
-    return [make("span", { class: "it-guess" }, state.guess === null ? (state.hands.length ? "" : "Skipped.") : `your guess: ${state.answers[state.guess]}`),
+    const said = state.guess === null ? (state.hands.length ? "" : "Skipped.") : `your guess: ${state.answers[state.guess]}`;
+    return [...(tells(state) ? [] : [make("span", { class: "it-guess" }, said)]),
       ...asked, ...(counting ? state.answers.map((words, i) => make("label", { class: "it-answer" }, words, hands(words, i, state.hands[i]))) : [])];
   }, (state) => {
     state.answers.forEach((words, i) => {
@@ -76,20 +85,21 @@ function question(el, send, model) {
     box.hidden = state.mode === "";
     if (box.hidden) return;
     const drawing = state.mode === "ask" && state.draw;
+    const tucked = state.below !== undefined && state.mode === "told" && !counting;
     el.classList.toggle("it-over", Boolean(state.place));
     box.classList.toggle("it-drawing", drawing);
-    box.classList.toggle("it-told", state.mode === "bars");
-    el.style.cssText = state.place ? placed(state.place) : "";
+    box.classList.toggle("it-told", tells(state));
+    el.classList.toggle("it-tucked", tucked);
+    el.style.cssText = state.place ? placed(state.place) : tucked ? `top: ${state.below}px;` : "";
     ask.replaceChildren(...state.text.split("`").map((piece, i) => (i % 2 ? make("code", {}, piece) : piece)));
-    ask.hidden = state.mode === "bars" && (state.quiet || folded);
-    answers.hidden = drawing || state.mode === "bars";
+    ask.hidden = tells(state) && (state.quiet || folded);
+    answers.hidden = drawing || (tells(state) && (!counting || shuts(state)));
     sketch.node.hidden = !drawing;
-    tools.hidden = state.mode === "bars" && !state.folds;
     bars.hidden = state.mode !== "bars" || folded;
     bars.classList.toggle("it-counted", state.hands.length > 0);
     if (drawing) sketch.draw(state);
-    drawTools([state.mode, state.draw, state.skip, state.guess === null, counting, folded, state.hands.length > 0, state.before], state);
-    drawAnswers([state.mode, state.answers, state.guess, counting], state);
+    drawTools([state.mode, state.draw, state.skip, state.guess === null, counting, folded, state.folds, state.clearable], state);
+    drawAnswers([tells(state) || state.mode, state.answers, state.guess, counting], state);
     if (state.mode === "bars") drawBars([state.answers, state.guess, state.hands, state.truth], state);
     setText(problem, state.problem);
   }

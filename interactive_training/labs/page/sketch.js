@@ -3,6 +3,7 @@
    picture ends, and what was not drawn at the end stays open. */
 function sketchPad(send) {
   const COLUMNS = 24;
+  const WORDS = 0.35; // of the height, which the question's words take at most
   const svgOf = (tag, attributes) => {
     const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
     for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
@@ -109,7 +110,10 @@ function sketchPad(send) {
     draw(state) {
       const fresh = JSON.stringify(axes) !== JSON.stringify(state.axes);
       axes = state.axes;
-      last.setAttribute("points", state.sketch.map(toShare).map(([x, y]) => `${x},${1 - y}`).join(" "));
+      const shares = state.sketch.map(toShare);
+      last.setAttribute("points", shares.map(([x, y]) => `${x},${1 - y}`).join(" "));
+      const near = (edge) => shares.filter(([, y]) => Math.abs(y - edge) < WORDS).length;
+      node.parentElement?.classList.toggle("it-high", near(1) > near(0));
       if (fresh) clear();
     },
   };
