@@ -209,7 +209,7 @@ def test_sliders_marks_racers_and_the_hand(lab: OpenNotebook) -> None:
     page.get_by_role("button", name="set lr to best .20").click()
     notebook.wait(SAYS, "flat x 0.60")
     page.locator("[data-key=add]").click()
-    notebook.wait(SAYS, "Height after 30 steps: you")
+    notebook.wait(SAYS, "Heights at step 30: you")
     page.locator("[data-key=add]").click()
     notebook.wait(SAYS, "Adam")
     page.locator("[data-key=more]").click()
