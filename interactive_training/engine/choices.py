@@ -198,7 +198,7 @@ LOSSES: Mapping[str, Loss] = {
     "CrossEntropyLoss": Loss(
         nn.CrossEntropyLoss,
         (Field("label_smoothing", 0.0, low=0, high=1, open_high=True),),
-        "Guessing among C classes costs ln C; it takes logits, so no softmax before it.",
+        "Guessing among C classes costs ln C. Its inputs are logits: no softmax before it.",
         "torch.nn.CrossEntropyLoss",
         targets="ids",
         divisor="rows",

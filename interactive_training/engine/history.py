@@ -4,7 +4,7 @@ from array import array
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import nan
+from math import inf, nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,7 +99,8 @@ class History:
         self._earlier = tuple(earlier)  # what came before the first step, for its average
         self._recent = deque(self._earlier, maxlen=AVERAGED)
         self._envelopes = {name: Envelope() for name in COLUMNS}
-        self._reduced: dict[str, tuple[int, Reduced]] = {}  # of how many values, and what it gave
+        # Of how many values, and how many of them, and what it gave.
+        self._reduced: dict[str, tuple[tuple[int, int], Reduced]] = {}
         self.extend(steps)
 
     def __len__(self) -> int:
@@ -141,20 +142,26 @@ class History:
         """The newest value of a column, or NaN."""
         return self.columns[name][-1] if len(self) else nan
 
-    def reduced(self, name: str) -> Reduced:
-        """A column for drawing, in at most 192 points."""
-        known, taken = self._reduced.get(name), len(self.columns[name])
-        if known is None or known[0] != taken:
-            known = self._reduced[name] = taken, self._reduce(name)
+    def reduced(self, name: str, until: float = inf) -> Reduced:
+        """A column for drawing, in at most 192 points; only what comes before step `until`.
+
+        Notice: of a long history a short piece has many more points than it had in the whole.
+        """
+        taken = len(self.columns[name])
+        count = int(min(max(until - self.first, 0), taken))
+        known = self._reduced.get(name)
+        if known is None or known[0] != (taken, count):
+            known = self._reduced[name] = (taken, count), self._reduce(name, count)
         return known[1]
 
-    def _reduce(self, name: str) -> Reduced:
+    def _reduce(self, name: str, count: int) -> Reduced:
         values = self.columns[name]
-        if len(values) <= POINTS:  # every value is a point
-            each = np.array(values)
-            return Reduced(self.first + np.arange(len(each), dtype=float), each, each, each)
-        envelope = self._envelopes[name]
-        envelope.extend(np.array(values[envelope.taken :]))
+        if count <= POINTS:  # every value is a point
+            each = np.array(values[:count])
+            return Reduced(self.first + np.arange(count, dtype=float), each, each, each)
+        whole = count == len(values)
+        envelope = self._envelopes[name] if whole else Envelope()
+        envelope.extend(np.array(values[envelope.taken : count]))
         return envelope.reduced(self.first)
 
     def until(self, index: int) -> "History":

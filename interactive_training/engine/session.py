@@ -391,7 +391,9 @@ class Session:
         old = self.run
         self.run = run or Run(old.task, old.recipe, seed=old.seed, device=old.device)
         self.run.threads = threads_for(self.run)
-        self.before, self.history = self.history, History()
+        # Losses of another task would mean nothing beside these.
+        same = self.run.task.name == old.task.name
+        self.before, self.history = self.history if same else None, History()
         self.ghost, self.ghost_history = None, None
         self.playing, self.until, self.error = False, None, None
 

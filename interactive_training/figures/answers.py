@@ -24,17 +24,20 @@ TINT = 0.16
 class DigitGrid:
     """Unseen digits in rows of eight, each with the network's guess under it.
 
-    `pixels` has shape (n, 8, 8) from 0 to 1, `labels` (n,). Notice: a wrong guess has a red frame
+    `pixels` has shape (n, 8, 8) from 0 to 1, `labels` (n,); `number` says how many more there are
+    of their kind. Notice: a wrong guess has a red frame
     and a cross before it.
     """
 
-    def __init__(self, ax: Axes, pixels: Floats, labels: Ints, *, animated: bool = True) -> None:
+    def __init__(
+        self, ax: Axes, pixels: Floats, labels: Ints, number: int, *, animated: bool = True
+    ) -> None:
         self.ax, self.labels = ax, labels
         rows = -(-len(pixels) // COLUMNS)
         ax.set(xlim=(0, COLUMNS), ylim=(rows, 0), xticks=[], yticks=[], frame_on=False)
         ax.patch.set_visible(False)
         style.role(ax.set_title("", loc="left", fontsize=style.LABEL_SIZE, pad=6), "text")
-        ax.set_title(f"{len(pixels)} unseen digits, and the guesses", loc="left")
+        ax.set_title(f"{len(pixels)} of {number} unseen digits, with guesses", loc="left")
         self.corners: list[Corner] = []
         for i, digit in enumerate(pixels):
             x, y = i % COLUMNS + 0.14, i // COLUMNS + 0.02
@@ -87,15 +90,17 @@ class Regions:
     wrong.
     """
 
-    SHAPE = (40, 72)
+    SHAPE = (32, 74)
 
     def __init__(self, ax: Axes, points: Floats, labels: Ints, *, animated: bool = True) -> None:
         self.ax = ax
         style.article(ax, "what it would answer where")
         ax.grid(False)
-        low, high = points.min(0), points.max(0)
-        margin = 0.08 * (high - low)
-        (left, bottom), (right, top) = low - margin, high + margin
+        middle, half = (points.max(0) + points.min(0)) / 2, 0.58 * np.ptp(points, axis=0)
+        wide = self.SHAPE[1] / self.SHAPE[0]  # as the picture is: a circle stays a circle
+        up = max(float(half[1]), float(half[0]) / wide)
+        reach = np.array((wide * up, up))
+        (left, bottom), (right, top) = middle - reach, middle + reach
         self.extent = (float(left), float(right), float(bottom), float(top))
         classes = int(labels.max()) + 1
         colours = [(*to_rgb(getattr(style.LIGHT, name)), TINT) for name in CLASS_ROLES[:classes]]
@@ -124,7 +129,7 @@ class Regions:
         ax.set(xlim=self.extent[:2], ylim=self.extent[2:], xticks=[], yticks=[])
 
     def plane(self) -> Floats:
-        """The points at which to ask the network, shape (40 * 72, 2)."""
+        """The points at which to ask the network, shape (32 * 74, 2)."""
         left, right, bottom, top = self.extent
         rows, columns = self.SHAPE
         x, y = np.meshgrid(np.linspace(left, right, columns), np.linspace(bottom, top, rows))

@@ -20,6 +20,7 @@ LABEL_GAP = 14 / 12  # between the labels of two lines, as a share of a letter's
 PIN_LANES = ("third", "fourth")
 LETTER = 0.55  # how wide a letter is, as a share of its size
 GUESS_ROOM = 470  # pixels of the narrowest picture for its label and the guess beside it
+MARK_ROWS, BESIDE = (0.94, 0.84), 0.008  # where their names stand, in shares of the axes
 MARKS = 6  # changes of the recipe that are named on the picture
 
 
@@ -65,6 +66,8 @@ class LossCurve:
         self.ax = style.article(ax, f"loss per sample{log_note(ax)}: average of 20 batches")
         self.guessing = guessing
         style.name_x(ax, "step", (0, -13))
+        if ax.get_yscale() == "linear":  # large numbers have their power with them
+            ax.yaxis.set_major_formatter("{x:g}")
         if guessing is not None:
             style.role(ax.axhline(guessing, linewidth=1, zorder=1), "muted")
         (self.before,) = ax.plot([], [], animated=animated)
@@ -92,6 +95,7 @@ class LossCurve:
         you: Curve,
         *,
         ghost: Curve | None = None,
+        ghost_name: str = "unchanged",
         before: Curve | None = None,
         pins: Sequence[Curve] = (),
         marks: Sequence[tuple[int, str]] = (),
@@ -110,7 +114,7 @@ class LossCurve:
         draw(self.diamonds, Curve(np.array(at), np.array([you.at(step) for step in at])))
         ends = {"you": ("you", you.end)}
         if ghost is not None:
-            ends["ghost"] = ("unchanged", ghost.end)
+            ends["ghost"] = (ghost_name, ghost.end)
         if before is not None:
             ends["before"] = ("before", before.end)
         for number, (line, lane) in enumerate(zip(self.pins, PIN_LANES, strict=True)):
@@ -169,6 +173,7 @@ class GradientNorm:
         *,
         clipped: Curve | None = None,
         ghost: Curve | None = None,
+        ghost_name: str = "unchanged",
         marks: Sequence[tuple[int, str]] = (),
     ) -> None:
         """Draw these curves; `clipped` is the length after clipping, if the recipe clips."""
@@ -186,7 +191,7 @@ class GradientNorm:
         if clipped is not None:
             ends["clipped"] = ("after clip", clipped.end)
         if ghost is not None:
-            ends["ghost"] = ("unchanged", ghost.end)
+            ends["ghost"] = (ghost_name, ghost.end)
         self.labels.show(ends)
 
 
@@ -212,12 +217,15 @@ class ScaleStairs:
         """Draw the scale; `flushed` is the share of gradients that would be 0 without it."""
         draw(self.you, scale)
         self.skips.set_data(list(skipped), [scale.at(step) for step in skipped])
-        zero = f"unscaled, {100 * flushed:.2g} % would be 0"
+        zero = f"unscaled: {100 * flushed:.2g} % are 0"
         self.words.set_text(f"{len(skipped)} steps skipped\n{zero}")
 
 
 class Marks:
-    """Dotted lines where the recipe changed, with labels in two staggered rows at the top edge."""
+    """Dotted lines where the recipe changed, with labels in two staggered rows at the top edge.
+
+    Notice: where there is no room for all, the newest are named.
+    """
 
     def __init__(self, ax: Axes, animated: bool, words: bool = True) -> None:
         self.ax = ax
@@ -235,18 +243,27 @@ class Marks:
     def show(self, marks: Sequence[tuple[int, str]]) -> None:
         """Show the newest of these (step, words)."""
         left, low, right, high = self.ax.viewLim.extents
-        shown = (low, high, left, right, *marks)
+        width = self.ax.bbox.width * 72 / self.ax.figure.get_dpi()
+        shown = (low, high, left, right, width, *marks)
         if shown == self.shown:
             return
         self.shown = shown
         self.lines.set_segments([[(step, low), (step, high)] for step, _ in marks])
-        newest = list(marks)[-MARKS:]
-        for row, text in enumerate(self.texts):
-            step, words = newest[row] if row < len(newest) else (0, "")
+        newest = list(marks)[: -MARKS - 1 : -1]
+        taken: list[list[tuple[float, float]]] = [[] for _ in MARK_ROWS]
+        for number, text in enumerate(self.texts):
+            step, words = newest[number] if number < len(newest) else (0, "")
             at = (step - left) / (right - left)
-            text.set_text(words)
-            text.set_horizontalalignment("left" if at < 0.75 else "right")
-            text.set_position((at + (0.008 if at < 0.75 else -0.008), 0.84 if row % 2 else 0.94))
+            long = LETTER * float(text.get_fontsize()) * len(words) / width + BESIDE
+            before = at + long > 1
+            span = (at - long, at) if before else (at, at + long)
+            free = (all(span[1] < a or b < span[0] for a, b in spans) for spans in taken)
+            row = next((row for row, is_free in enumerate(free) if is_free), None)
+            text.set_text("" if row is None else words)
+            if row is not None:
+                taken[row].append(span)
+                text.set_horizontalalignment("right" if before else "left")
+                text.set_position((at - BESIDE if before else at + BESIDE, MARK_ROWS[row]))
 
 
 class EndLabels:

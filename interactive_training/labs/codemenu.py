@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from interactive_training.engine.choices import STAGES
-from interactive_training.engine.lines import literal, step_lines
+from interactive_training.engine.lines import Line, indented, literal, one_by_one, step_lines
 from interactive_training.engine.recipe import FIELDS, Recipe
 from interactive_training.engine.run import Run
 from interactive_training.labs.controls import TITLES, drawer
@@ -74,7 +74,8 @@ def menu(order: Order, run: Run, scale: float, selected: str, running: str) -> d
     for line in found:
         at = None if line.stage == "validate" else next(places)
         on = True if at is None else order.lines[at][1]
-        for row, code in enumerate(line.code.split("\n") if line.code else ()):
+        shown = line.code if one_by_one(recipe, run.task) else guarded(line)
+        for row, code in enumerate(shown.split("\n") if shown else ()):
             opens = "loss" if "loss_fn(" in code and line.stage == "forward" else line.stage
             lines.append(
                 {
@@ -94,8 +95,16 @@ def menu(order: Order, run: Run, scale: float, selected: str, running: str) -> d
         for name, (label, fields, opens) in CHIPS.items()
         if not used(name, recipe) and not (name in OF_DATA and run.task.is_surface)
     ]
-    shown = selected if selected in present or selected == "loss" else "zero_grad"
-    return {"lines": lines, "chips": chips, "drawer": opened[shown] if selected else None}
+    drawn = selected if selected in present or selected == "loss" else "zero_grad"
+    return {"lines": lines, "chips": chips, "drawer": opened[drawn] if selected else None}
+
+
+def guarded(line: Line) -> str:
+    """The code of a line under the micro-batches of a group in which it runs, as in a script."""
+    if line.when == "each" or not line.code:
+        return line.code
+    under = f"\n{indented(line.code)}" if "\n" in line.code else f" {line.code}"
+    return f"if {line.when}:{under}"
 
 
 def used(chip: str, recipe: Recipe) -> bool:

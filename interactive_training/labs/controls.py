@@ -194,7 +194,7 @@ def _drawer(line: str, recipe: Recipe, task: Task, scale: float) -> tuple[list[C
                 return [fact("kept", "all of it")], kept_words(recipe)
             return [
                 known("keep_grad", float, recipe.keep_grad),
-                known("set_to_none", bool, recipe.set_to_none),
+                *[known("set_to_none", bool, recipe.set_to_none)] * (recipe.keep_grad == 0),
             ], kept_words(recipe)
         case "forward":
             return [
@@ -215,7 +215,7 @@ def _drawer(line: str, recipe: Recipe, task: Task, scale: float) -> tuple[list[C
             half = [fact("loss scale", scale_words(scale))] if recipe.amp == "float16" else []
             return [
                 known("accumulate", int, recipe.accumulate),
-                fact("each counts", share_words(recipe, task)),
+                fact("loss times", share_words(recipe, task)),
                 *half,
                 known("batch_size", int, recipe.batch_size or task.batch_size),
                 known("shuffle", bool, recipe.shuffle),
@@ -287,9 +287,9 @@ def precision_words(recipe: Recipe) -> str:
 def share_words(recipe: Recipe, task: Task) -> str:
     """What the loss of one micro-batch is multiplied by, so that the group's loss is a mean."""
     if task.is_surface or recipe.accumulate == 1:
-        return "whole, there is only one"
+        return "1, it is the only one"
     if recipe.reduction == "sum":
-        return "whole, a sum is not divided"
+        return "1, a sum is not divided"
     rows = recipe.batch_size or task.batch_size
     return f"rows / rows of all, {rows} / {rows * recipe.accumulate}"
 

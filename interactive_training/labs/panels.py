@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from io import BytesIO
-from math import isfinite, log
+from math import inf, isfinite, log
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,7 +11,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import LinearLocator
+from matplotlib.ticker import LinearLocator, MaxNLocator
 from PIL import Image
 
 from interactive_training.engine.history import History
@@ -35,9 +35,9 @@ AHEAD = 3.0
 Marks = Sequence[tuple[int, str]]
 
 
-def curve(history: History, column: str) -> Curve:
-    """A column of a history as a line to draw."""
-    reduced = history.reduced(column)
+def curve(history: History, column: str, until: float = inf) -> Curve:
+    """A column of a history as a line to draw, of its steps before `until`."""
+    reduced = history.reduced(column, until)
     return Curve(reduced.x, reduced.mean, reduced.low, reduced.high)
 
 
@@ -50,14 +50,15 @@ class Answers(Protocol):
 
 
 class DigitAnswers:
-    """24 digits that no step of the training has seen."""
+    """24 of the digits that no step of the training has seen, and that the accuracy is taken of."""
 
     def __init__(self, ax: Axes, run: Run, animated: bool) -> None:
         data = run.task.data
         assert data is not None
-        self.inputs = data.test_inputs[:UNSEEN]
+        self.inputs = data.validation_inputs[:UNSEEN]
         pixels = self.inputs.reshape(-1, 8, 8).double().numpy()
-        self.grid = DigitGrid(ax, pixels, data.test_targets[:UNSEEN].numpy(), animated=animated)
+        labels, number = data.validation_targets[:UNSEEN].numpy(), len(data.validation_inputs)
+        self.grid = DigitGrid(ax, pixels, labels, number, animated=animated)
 
     def show(self, run: Run, shadow: Shadow | None) -> None:
         """Write the guesses of the present network."""
@@ -164,6 +165,7 @@ class Pictures:
             if self.half
             else GradientNorm(gradient, animated=animated)
         )
+        gradient.xaxis.set_major_locator(MaxNLocator(4, integer=True))  # it is half as wide
 
     def show_loss(
         self,
@@ -174,13 +176,15 @@ class Pictures:
     ) -> None:
         """Draw the loss of the run, its ghost, the run before, what is pinned, and the guess."""
         ghost, before = session.ghost_history, session.before
+        right = self.loss.ax.get_xlim()[1] + 1  # what ended later is drawn as far as it is seen
         raw = curve(session.history, "per_sample")
         you = curve(session.history, "average")
         self.loss.show(
             Curve(you.x, you.y, raw.low, raw.high),
             ghost=curve(ghost, "average") if ghost is not None else None,
-            before=curve(before, "average") if before is not None and ghost is None else None,
-            pins=[curve(pin, "average") for pin in pins],
+            ghost_name=ghost_name(session.run),
+            before=curve(before, "average", right) if before and ghost is None else None,
+            pins=[curve(pin, "average", right) for pin in pins],
             marks=marks,
             guess=guess,
         )
@@ -200,8 +204,15 @@ class Pictures:
             curve(session.history, "grad_norm"),
             clipped=curve(session.history, "clipped_norm") if clips else None,
             ghost=curve(ghost, "grad_norm") if ghost is not None else None,
+            ghost_name=ghost_name(session.run),
             marks=marks,
         )
+
+
+def ghost_name(run: Run) -> str:
+    """What the grey line is called: the run without its one change, or without the last one."""
+    changed = {change.index for change in run.timeline.changes if change.index}
+    return "without it" if len(changed) > 1 else "unchanged"
 
 
 def limits(run: Run, loss: Axes, gradient: Axes, steps: float) -> None:
@@ -236,10 +247,13 @@ class Panels:
             style.Margins.set(figures[1].get_layout_engine(), left=36, bottom=22)  # type: ignore[arg-type]
         limits(run, axes[0], axes[2], steps)
         self.pictures = Pictures(run, *axes, animated=True)
+        height = LARGE if large else UPPER
+        # A page will say its size; until then names keep their distance on one like it.
+        for figure, size in zip(figures, ((516, height), (240, LOWER), (260, LOWER)), strict=True):
+            figure.set_size_inches(size[0] / 72, size[1] / 72)
         if large:
             style.enlarge(figures[0], 2)
             axes[0].xaxis.set_major_locator(LinearLocator(2))  # the first and the last
-        height = LARGE if large else UPPER
         self.group = group = Group()
         self.loss = LiveFigure(
             figures[0], height=height, label="loss per sample by step", group=group

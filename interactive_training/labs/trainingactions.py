@@ -137,6 +137,7 @@ class TrainingActions:
             if name == "task":
                 task = Task.named(value)
                 recipe = first_recipe(task)
+                self.shown.pins = []  # losses of another task
             elif name == "seed":
                 seed = value
             else:

@@ -15,7 +15,7 @@ from interactive_training.engine.run import Run
 from interactive_training.engine.session import Session
 from interactive_training.exercises.predictions import Question
 from interactive_training.labs.controls import number
-from interactive_training.labs.panels import Panels
+from interactive_training.labs.panels import Panels, ghost_name
 from interactive_training.probes import patterns
 
 ANSWERS = ("higher", "the same", "at guessing")  # of the share that is right
@@ -62,7 +62,7 @@ def sentence(session: Session, verdict: Verdict) -> str:
     """What the picture shows, in one sentence with a number and what it is compared with."""
     run, history = session.run, session.history
     if not len(history):
-        return "Nothing has happened yet: press Run."
+        return "Off it goes." if session.playing else "Nothing has happened yet: press Run."
     if isfinite(verdict.accuracy):
         said = f"Step {run.index}: {percent(verdict.accuracy)} right."
         if verdict.unchanged is not None:
@@ -75,9 +75,8 @@ def sentence(session: Session, verdict: Verdict) -> str:
 
 
 def ghost_of(run: Run) -> str:
-    """What the grey line is: the run without its one change, or without the last of several."""
-    changed = {change.index for change in run.timeline.changes if change.index}
-    return "Without your last change" if len(changed) > 1 else "The unchanged run"
+    """What the grey line is, in a sentence."""
+    return "The unchanged run" if ghost_name(run) == "unchanged" else "Without your last change"
 
 
 def scaling(history: History) -> str:
@@ -110,6 +109,12 @@ def row(
         text, failed = session.refusal, True
     buttons: list[dict[str, Any]] = []
     why: list[list[str]] = []
+    before = {step: words for step, words in marked if step < session.run.index}
+    back = max(before, default=0)
+    fix = "" if finding is None else finding.fix
+    if finding is not None and finding.spoilt and before:
+        back = spoiling(session.history, list(before))
+        fix = f"rewind to {back}, before: {before[back]}."
     if finding is not None:
         # They stand at the right: the first to come is the last in the row, and none moves.
         if finding.fields:
@@ -119,20 +124,22 @@ def row(
             why = [
                 ["Pattern", finding.pattern],
                 ["Diagnosis", finding.diagnosis],
-                ["Fix", finding.fix],
+                ["Fix", fix],
             ]
-    before = [step for step, _ in marked if step < session.run.index]
     if before:
-        step = before[-1] if finding is None else best_before(session.history, before)
-        buttons.append({"label": f"Rewind to {step}", "verb": "rewind", "value": step})
+        buttons.append({"label": f"Rewind to {back}", "verb": "rewind", "value": back})
     return {"text": text, "failed": failed, "buttons": buttons, "why": why}
 
 
-def best_before(history: History, steps: Sequence[int]) -> int:
-    """The last of these steps before the loss was at its lowest: what came later spoilt it."""
-    loss = history.reduced("average")
-    best = loss.x[np.nanargmin(loss.mean)] if np.isfinite(loss.mean).any() else -1
-    return max((step for step in steps if step <= best), default=steps[0])
+def spoiling(history: History, steps: Sequence[int]) -> int:
+    """The last of these steps at which the loss was still good: half way from its lowest to now.
+
+    Half way in factors, since a loss that flies away is soon a million times as large.
+    """
+    loss = history.column("average")
+    bound = (np.nanmin(loss) * history.last("average")) ** 0.5
+    good = history.first + np.flatnonzero(loss <= bound)
+    return max((step for step in steps if len(good) and step <= good[-1]), default=steps[0])
 
 
 def question(run: Run, stage: str) -> Question:

@@ -19,7 +19,8 @@ IDLE_AFTER = 20  # steps without a move of the weights
 class Finding:
     """A pattern with its numbers, the diagnosis, the fix in words, and the fix as recipe fields.
 
-    `short` says the most telling number in a few words.
+    `short` says the most telling number in a few words; `spoilt` that a change made a run worse
+    that had been better.
     """
 
     pattern: str
@@ -27,6 +28,7 @@ class Finding:
     fix: str
     short: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict)
+    spoilt: bool = False
 
 
 def of_error(error: Exception, recipe: Recipe) -> Finding:
@@ -39,7 +41,8 @@ def of_error(error: Exception, recipe: Recipe) -> Finding:
             fields={"lr": recipe.lr / 10},
         )
     if isinstance(error, StepError):
-        return Finding(f"step {error.step} could not be taken.", str(error), "change the lines.")
+        cause = str(error).partition(": ")[2]
+        return Finding(f"step {error.step} could not be taken.", cause, "change the lines.")
     return Finding(type(error).__name__ + ".", str(error), "undo the last change.")
 
 
@@ -90,9 +93,11 @@ def of_curve(
     dying = layer is not None and gone / units > 0.8
     collapsed = now > NEAR_GUESSING * guessing and best < LEARNED * guessing
     if collapsed or (dying and now > LEARNED * guessing):
-        pattern = f"the loss fell to {best:.2f} and is {now:.2f}; guessing costs {guessing:.2f}."
+        pattern = (
+            f"the loss fell to {best:.2f} and now is {now:.2f}; guessing costs {guessing:.2f}."
+        )
         out = "zero_grad" not in recipe.stages
-        short = f"The loss fell to {best:.2f} and is {now:.2f}."
+        short = f"The loss fell to {best:.2f} and now is {now:.2f}."
         if dying:
             diagnosis = (
                 f"{gone} of {units} units in hidden layer {(layer or 0) + 1} answer 0 to every "
@@ -106,8 +111,7 @@ def of_curve(
             )
         else:
             diagnosis = "the steps became too large for what was learned to survive."
-        fix = "rewind to before the change."
-        return Finding(pattern, diagnosis, fix, short)
+        return Finding(pattern, diagnosis, "rewind to before the change.", short, spoilt=True)
     if since > STUCK_AFTER and now > NEAR_GUESSING * guessing:
         return Finding(
             f"after {since} steps the loss is {now:.2f}; guessing costs {guessing:.2f}.",

@@ -141,6 +141,19 @@ def test_until_is_what_a_shorter_run_would_have_left(index: int) -> None:
     assert len(history) == 1000
 
 
+def test_a_piece_of_a_long_history_is_as_fine_as_one_that_ends_there() -> None:
+    losses = np.random.default_rng(0).random(20_000)
+    history = History(step(i + 5, loss) for i, loss in enumerate(losses))
+    for until in (-1, 5, 6, 100, 405, 3000, 20_005, inf):
+        count = int(min(max(until - 5, 0), len(losses)))
+        short = History(step(i + 5, loss) for i, loss in enumerate(losses[:count]))
+        for name in ("loss", "average"):
+            found, same = history.reduced(name, until), short.reduced(name)
+            for part in ("x", "low", "mean", "high"):
+                assert np.array_equal(getattr(found, part), getattr(same, part)), (until, part)
+    assert len(history.reduced("loss", 405).x) > len(history.reduced("loss").x) // 2
+
+
 def test_until_forgets_what_came_later() -> None:
     history = History([step(0, 1.0), step(1, 1.0, skipped=True, metrics={"validation_loss": 1})])
     cut = history.until(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from itertools import pairwise
 from math import nan
 from typing import Any
 
@@ -275,15 +276,27 @@ def test_what_backward_multiplies_by_is_said(make: Labs) -> None:
         assert len(drawer["controls"]) <= 3
         return {c["label"]: c["value"] for c in drawer["controls"] if c["kind"] == "fact"}
 
-    assert facts() == {"each counts": "whole, there is only one"}
+    assert facts() == {"loss times": "1, it is the only one"}
     lab.change(accumulate=4)
-    assert facts() == {"each counts": "rows / rows of all, 32 / 128"}
+    assert facts() == {"loss times": "rows / rows of all, 32 / 128"}
+    shown = ["".join(p["text"] for p in line["words"]) for line in lab.view.code.state["lines"]]
+    assert (
+        shown[0] == "if first: optimizer.zero_grad()" and shown[-1] == "if last: optimizer.step()"
+    )
+    assert not any(text.startswith("if") for text in shown[1:-1])
     lab.change(amp="float16")
     assert facts()["loss scale"] == "set by the next step"
     lab.advance(4)
     assert facts()["loss scale"] == f"{lab.run.scaler.get_scale():,.0f} now"
     lab.change(reduction="sum")
-    assert facts()["each counts"] == "whole, a sum is not divided"
+    assert facts()["loss times"] == "1, a sum is not divided"
+    shown = ["".join(p["text"] for p in line["words"]) for line in lab.view.code.state["lines"]]
+    assert shown[-4:] == [
+        "if last:",
+        "    scale = scaler.get_scale()",
+        "    scaler.step(optimizer)",
+        "    scaler.update()",
+    ]
 
 
 def test_the_loss_scale_falls_as_the_lab_says_it_would(make: Labs) -> None:
@@ -338,6 +351,9 @@ def test_another_set_up_starts_a_new_run(make: Labs) -> None:
     assert lab.run.task.name == "moons"
     until(lambda: lab.run.index > 0)
     hear(lab, "pause")
+    assert lab.session.before is None  # losses of another task
+    hear(lab, "setup", name="seed", value="7")
+    until(lambda: lab.run.seed == 7)
     assert lab.session.before is not None
 
 
@@ -707,6 +723,102 @@ def test_a_rewind_goes_to_before_what_spoilt_the_run(make: Labs) -> None:
     assert ax.get_xlim()[1] == 400
     assert max(lab.history.column("average")) < ax.get_ylim()[1] < 5
     hear(lab, "why")
+
+
+def test_what_spoilt_the_run_is_the_last_change_while_it_was_good(make: Labs) -> None:
+    lab = make("digits")
+    lab.advance(200)
+    lab.change(momentum=0.9)
+    lab.advance(200)  # the lowest loss may come before the next change
+    lab.change(lr=1000.0)
+    lab.advance(60)
+    hear(lab, "why")
+    words = lab.view.words.state
+    assert [button["label"] for button in words["buttons"]][-1] == "Rewind to 400"
+    assert ["Fix", "rewind to 400, before: lr 1e+03."] in words["why"]
+
+
+def test_the_line_of_a_longer_run_is_as_fine_as_what_is_seen_of_it(make: Labs) -> None:
+    lab = make("digits", Recipe(lr=0.5))
+    lab.advance(4000)
+    fine = lab.history.column("average")[:400]
+    pin = lab.history.copy()
+    lab.view.shown.pins = [pin]
+    lab.rewind(200)
+    lines = lab.view.panels.pictures.loss
+    for line in (lines.before, lines.pins[0]):
+        x, y = (np.asarray(part, dtype=float) for part in line.get_data())
+        assert x[-1] == pytest.approx(399, abs=5) and len(x) > 90
+        assert np.abs(np.interp(np.arange(400), x, y) - fine).max() < 0.1
+    label = lines.labels.texts["before"].get_position()[1]
+    assert label == pytest.approx(y[-1] / lines.ax.get_ylim()[1], abs=0.1)
+    hear(lab, "setup", name="task", value="moons")
+    until(lambda: lab.run.task.name == "moons")
+    assert lab.session.before is None and lab.view.shown.pins == []
+
+
+def test_names_keep_their_distance_before_a_page_has_said_its_size(make: Labs) -> None:
+    lab = make("digits", Recipe(lr=1e-6))
+    lab.advance(30)
+    lab.change(lr=2e-6)
+    lab.advance(30)  # three names at one height
+    texts = lab.view.panels.pictures.loss.labels.texts
+
+    def heights() -> list[float]:
+        return [texts[key].get_position()[1] for key in ("you", "ghost", "guessing")]
+
+    before = heights()
+    looked_at(lab)
+    lab.advance(1)
+    assert heights() == pytest.approx(before, abs=0.03)
+    gaps = np.diff(sorted(before)) * 152  # pixels that the axes are high
+    assert gaps.min() > 12
+
+
+def test_marks_near_each_other_are_not_written_over_each_other(make: Labs) -> None:
+    lab = make("digits")
+    for step, values in enumerate(
+        ({"schedule": "CosineAnnealingLR"}, {"accumulate": 4}, {"clip": "norm"}, {"lr": 0.1})
+    ):
+        lab.advance(100 if not step else 8)
+        lab.change(**values)
+    lab.advance(8)
+    texts = [text for text in lab.view.panels.pictures.loss.marks.texts if text.get_text()]
+    assert texts[0].get_text() == "lr 0.1"  # the newest is always there
+    assert 2 <= len(texts) < 4
+    spans: dict[float, list[tuple[float, float]]] = {}
+    for text in texts:
+        x, row = text.get_position()
+        long = 0.5 * 11 * len(text.get_text()) / 440  # a page's axes are about 440 pixels wide
+        left = x if text.get_horizontalalignment() == "left" else x - long
+        assert left > -0.01 and left + long < 1.01
+        spans.setdefault(row, []).append((left, left + long))
+    for row in spans.values():
+        assert all(b[0] >= a[1] for a, b in pairwise(sorted(row)))
+
+
+def test_a_plane_is_as_wide_as_its_picture_so_that_circles_are_round(make: Labs) -> None:
+    for task in ("circles", "spirals"):
+        left, right, bottom, top = make(task).view.panels.pictures.answers.regions.extent
+        assert (right - left) / (top - bottom) == pytest.approx(74 / 32)
+
+
+def test_words_and_names_of_a_lab_on_its_way(make: Labs) -> None:
+    lab = make("digits")
+    assert lab.view.words.state["text"] == "Nothing has happened yet: press Run."
+    lab.session.playing = True
+    lab.view.show(everything=True)
+    assert lab.view.words.state["text"] == "Off it goes."
+    lab.session.playing = False
+    ghost = lab.view.panels.pictures.loss.labels.texts["ghost"]
+    for lr, name in ((0.1, "unchanged"), (0.2, "without it")):
+        lab.advance(5)
+        lab.change(lr=lr)
+        lab.advance(5)
+        assert ghost.get_text() == name
+    assert "clear to None" in str(lab.view.code.state["drawer"])
+    lab.change(keep_grad=0.5)  # nothing is cleared any more
+    assert "clear to None" not in str(lab.view.code.state["drawer"])
 
 
 def test_after_a_rewind_all_that_is_left_of_the_curve_is_in_view(make: Labs) -> None:
