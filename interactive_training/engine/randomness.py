@@ -6,8 +6,9 @@ the data and the same dropout masks.
 """
 
 import random
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,12 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 T = TypeVar("T")
+
+# The outside generators are the same for all threads: one at a time has them.
+_turn = threading.RLock()
+# The stream of those that keep nothing. It stays: another thread that draws from `np.random` just
+# now may be in the middle of it, and numpy does not hold on to it.
+_scratch = np.random.MT19937(0)
 
 # The calls through which initialization draws; all of them take a generator.
 _DRAWS = (
@@ -80,8 +87,8 @@ class OutsideStates:
     """The random states of torch, numpy and Python that a model with draws of its own uses.
 
     Such a model calls the outside generators, so the run lends them its states for one step and
-    puts the notebook's back. Two threads that do so at once would disturb each other. The states
-    other than torch's are made when they are first asked for.
+    puts the notebook's back; other threads of ours wait until then. What a cell draws meanwhile
+    comes from the run's states. Those other than torch's are made when they are first asked for.
     """
 
     def __init__(self, generator: torch.Generator, seed: int, device: torch.device) -> None:
@@ -95,9 +102,7 @@ class OutsideStates:
     @cached_property
     def numpy(self) -> "NumpyState":
         """The run's state of `np.random`."""
-        stream = np.random.MT19937(0)
-        np.random.RandomState(stream).seed(self.seed % 2**32)
-        return NumpyState(stream)
+        return NumpyState.seeded(np.random.MT19937(0), self.seed)
 
     @cached_property
     def python(self) -> Any:
@@ -130,17 +135,18 @@ class OutsideStates:
 
         With `spent=False` the numbers drawn in it are still to come for the run.
         """
-        numpys = self.numpy if spent else deepcopy(self.numpy)  # which draws will move on
-        notebooks = self.swap(self.states)
-        try:
-            yield
-        finally:
-            after = self.swap(notebooks)
-            if spent:
-                torchs, self.numpy, self.python, self.device = after
-                self.generator.set_state(torchs)
-            else:
-                self.numpy = numpys
+        with _turn:
+            numpys = self.numpy if spent else deepcopy(self.numpy)  # which draws will move on
+            notebooks = self.swap(self.states)
+            try:
+                yield
+            finally:
+                after = self.swap(notebooks)
+                if spent:
+                    torchs, self.numpy, self.python, self.device = after
+                    self.generator.set_state(torchs)
+                else:
+                    self.numpy = numpys
 
     def capture(self) -> dict[str, Any]:
         """The states other than torch's as plain numbers and tensors, which a file can hold."""
@@ -166,14 +172,22 @@ def drawing(work: Callable[[], T]) -> tuple[T, bool]:
     """What `work` returns, and whether it drew random numbers of torch on the way."""
     generator = torch.Generator()
     before = generator.get_state()
-    with OutsideStates(generator, 0, torch.device("cpu")).lent():
+    with apart(generator):
         found = work()
     return found, not torch.equal(before, generator.get_state())
 
 
-def apart() -> AbstractContextManager[None]:
-    """Random states of its own for a `with` block: whatever is drawn in it, no run notices."""
-    return OutsideStates(torch.Generator(), 0, torch.device("cpu")).lent()
+@contextmanager
+def apart(generator: torch.Generator | None = None) -> Iterator[None]:
+    """Random states of its own for a `with` block: whatever is drawn in it, no run notices.
+
+    Torch's are those of `generator`, or of one at its default.
+    """
+    states = OutsideStates(generator or torch.Generator(), 0, torch.device("cpu"))
+    with _turn:
+        states.numpy = NumpyState.seeded(_scratch, 0)
+        with states.lent():
+            yield
 
 
 @dataclass
@@ -186,6 +200,12 @@ class NumpyState:
     stream: Any
     has_gauss: int = 0
     gauss: float = 0.0
+
+    @classmethod
+    def seeded(cls, stream: Any, seed: int) -> "NumpyState":
+        """The state after `np.random.seed(seed)`, in a stream."""
+        np.random.RandomState(stream).seed(seed % 2**32)
+        return cls(stream)
 
     @classmethod
     def of(cls, legacy: tuple[Any, ...]) -> "NumpyState":

@@ -351,3 +351,47 @@ def test_an_accelerators_state_is_lent_with_the_others(monkeypatch: pytest.Monke
     other = OutsideStates(mine, 1, torch.device("cuda"))
     other.restore(saved)
     assert other.device == 7
+
+
+MANY_THREADS = """
+import sys, threading, time
+import numpy as np, torch
+from interactive_training.engine.randomness import OutsideStates, apart, drawing
+
+def again(work):
+    while time.monotonic() < end:
+        work()
+
+def aside():
+    with apart():
+        np.random.rand()
+
+def draw(states):
+    with states.lent():
+        np.random.rand(); torch.rand(1)
+
+def lent():
+    draw(run)
+    count[0] += 1
+
+run, alone = (OutsideStates(torch.Generator(), 3, torch.device("cpu")) for _ in range(2))
+sys.setswitchinterval(1e-6)
+count = [0]
+end = time.monotonic() + 2
+works = (aside, aside, lent, lambda: drawing(torch.rand))
+threads = [threading.Thread(target=again, args=(work,)) for work in works]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+for _ in range(count[0]):
+    draw(alone)
+same = all(np.array_equal(a, b) for a, b in zip(run.numpy.legacy, alone.numpy.legacy))
+print(count[0] > 20, same and torch.equal(run.generator.get_state(), alone.generator.get_state()))
+"""
+
+
+def test_threads_that_need_the_outside_states_take_turns() -> None:
+    # Exchanged by two at once, numpy's stream is freed while it is in use: the process dies.
+    done = subprocess.run([sys.executable, "-c", MANY_THREADS], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "True True\n"), done.stderr
