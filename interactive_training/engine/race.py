@@ -216,12 +216,12 @@ class Race:
             return Task.named(self.ground.name, **self.ground.options)
         return Task.surface(paths.scaled(self.ground.walked, racer.scale), self.start)
 
-    def cloud(self) -> tuple[Floats, Floats]:
-        """1,000 starts spread over the picture, and where each is after the learner's steps."""
+    def cloud(self, lane: int = 0) -> tuple[Floats, Floats]:
+        """1,000 starts spread over the picture, and where each is after a racer's steps."""
         box = np.array(self.ground.row.box)
         spread = torch.quasirandom.SobolEngine(2).draw(WALKERS).double().numpy()
         starts = box[:, 0] + spread * (box[:, 1] - box[:, 0])
-        racer = self.racers[0]
+        racer = self.racers[lane]
         ends = paths.cloud(
             self.ground.walked,
             starts,

@@ -87,7 +87,7 @@ class HeightChart:
             shown = np.clip(np.nan_to_num(heights, nan=np.inf, posinf=1e300), FLOOR, 1e300)
             draw(line, Curve(np.arange(len(shown), dtype=float), shown))
         ends = {
-            key: (name, float(np.clip(np.nan_to_num(h[-1], nan=CEILING), 30 * FLOOR, CEILING)))
+            key: (name, float(np.clip(np.nan_to_num(h[-1], nan=CEILING), FLOOR, CEILING)))
             for key, (name, h) in lines.items()
             if len(h) and name
         }
@@ -165,6 +165,7 @@ class FateChart:
             self.ax.minorticks_off()
         else:  # long numbers would touch
             self.ax.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+            self.ax.xaxis.set_major_formatter("{x:g}")  # small numbers have their power with them
         for old in (*self.layers, *self.names):
             old.remove()
         paths: list[Path] = []

@@ -19,12 +19,13 @@ LEVELS = 12
 THINNED_AFTER = 40  # steps from which on not every one has a dot
 ARROW = 9  # pixels
 LANES = ("you", "twin", "third")
-ARROWS = {"gradient": "text", "clipped": "fourth", "momentum": "third", "step": "you"}
+# No colour of a run but that of the step, which is the run's own.
+ARROWS = {"gradient": "text", "clipped": "muted", "momentum": "fourth", "step": "you"}
 # Where on an arrow its name stands, and how far beside it: two may point the same way.
 BESIDE = {
     "gradient": (1.0, (-8, 4)),
     "clipped": (0.45, (10, -8)),
-    "momentum": (0.45, (10, -8)),
+    "momentum": (1.0, (10, -8)),
     "step": (1.0, (-8, 6)),
 }
 HIDING = (
@@ -100,10 +101,11 @@ class SurfaceMap:
             ax.add_collection(arrow, autolim=False)
             self.arrows[name] = style.role(arrow, role)
         self.arrow_names = {name: self._label(role, animated) for name, role in ARROWS.items()}
+        self.squares_name = self._label("fourth", animated)
         self.squares = PolyCollection([], linewidths=1.2, zorder=4.5, animated=animated)
         ax.add_collection(self.squares, autolim=False)
         self.squares.set_facecolor("none")
-        style.role(self.squares, "third")
+        style.role(self.squares, "fourth")
         self.limit = PolyCollection([], linewidths=1.2, zorder=4.5, animated=animated)
         ax.add_collection(self.limit, autolim=False)
         self.limit.set_facecolor("none")
@@ -186,11 +188,31 @@ class SurfaceMap:
             else:
                 words = f"{track.name} leaves the picture at step {track.leaves}".strip()
                 self._place(self.labels[lane], drawn[lane][-1], words, (10, 14))
+        self._part([self.before, *self.labels.values()])
         if cloud is not None or np.size(self.cloud.get_offsets()):
             self.cloud.set_offsets(np.empty((0, 2)) if cloud is None else cloud[1])
         put(self.ways, [] if cloud is None else list(np.stack(cloud, 1)))
         draw(self.trail, Curve(*(np.empty((0, 2)) if trail is None else trail).T))
         self._place(self.hint, start, hint, (14, -4))
+
+    def _part(self, texts: Sequence[Text]) -> None:
+        """Move names down that would lie on those before them."""
+        pixel = self.ax.figure.get_dpi() / 72
+        placed: list[tuple[float, float, float]] = []  # left, right, height
+        for text in texts:
+            words = text.get_text()
+            if not words:
+                continue
+            size = float(text.get_fontsize()) * pixel
+            long = LETTER / style.LABEL_SIZE * size * len(words) / self.ax.bbox.width
+            line = 1.2 * size / self.ax.bbox.height
+            x, y = text.get_position()
+            left = x - long if text.get_horizontalalignment() == "right" else x
+            for a, b, height in placed:
+                if left < b and a < left + long and abs(y - height) < line:
+                    y = height - line
+            text.set_position((x, y))
+            placed.append((left, left + long, y))
 
     def _name(self, text: Text, words: str, path: Floats, others: Sequence[Floats]) -> None:
         """Name a path where it lies farthest from the others, unless it lies on one of them."""
@@ -223,20 +245,30 @@ class SurfaceMap:
         arrows: Mapping[str, Floats],
         squares: Floats | None = None,
         limit: tuple[str, float] | None = None,
+        lane: str = "you",
     ) -> None:
-        """Draw arrows from a point: vectors by name, see ARROWS; `squares` are the sides of a box.
+        """Draw a lane's arrows from a point: vectors by name, see ARROWS.
 
+        `squares` are half the sides of a box around it, the roots of Adam's squares.
         `limit` is what clipping leaves of a gradient: ("norm", radius) or ("value", half a side).
         Lengths are shares of the picture, so that a long gradient stays a picture; the direction
         is true.
         """
+        for own in (self.arrows["step"], self.arrow_names["step"]):
+            if style.role_of(own) != lane:
+                style.role(own, lane)
+        known = {name: v for name, v in arrows.items() if np.isfinite(v).all() and v.any()}
+        rooms = {name: self._room(np.asarray(at), vector) for name, vector in known.items()}
+        if limit is None:  # gradient and momentum are compared, so the frame cuts both alike
+            compared = [name for name in rooms if name != "step"]
+            rooms |= dict.fromkeys(compared, min([1.0, *(rooms[name] for name in compared)]))
         for name, collection in self.arrows.items():
-            vector = arrows.get(name, np.zeros(2))
-            if at is None or not np.isfinite(vector).all() or not vector.any():
+            vector = known.get(name)
+            if at is None or vector is None:
                 put(collection, [])
                 self._place(self.arrow_names[name], (0, 0), "", (0, 0))
                 continue
-            tip = np.asarray(at) + self._room(np.asarray(at), vector) * vector
+            tip = np.asarray(at) + rooms[name] * vector
             shaft = np.array([at, tip])
             put(collection, [shaft, *self._head(*shaft)])
             along, away = BESIDE[name]
@@ -246,10 +278,12 @@ class SurfaceMap:
             (a, b), (x, y) = squares, at
             corners = [[(x - a, y - b), (x + a, y - b), (x + a, y + b), (x - a, y + b)]]
         put(self.squares, corners)
+        corner = corners[0][3] if corners else (0.0, 0.0)
+        self._place(self.squares_name, corner, "root of squares" * bool(corners), (2, 6))
         outline = []
         if at is not None and limit is not None:
-            corner = 4 if limit[0] == "value" else 48
-            turn = (np.arange(corner) + 0.5) * 2 * np.pi / corner
+            sides = 4 if limit[0] == "value" else 48
+            turn = (np.arange(sides) + 0.5) * 2 * np.pi / sides
             reach = limit[1] * (2**0.5 if limit[0] == "value" else 1.0)
             outline = [np.array(at) + reach * np.column_stack((np.cos(turn), np.sin(turn)))]
         put(self.limit, outline)
@@ -303,6 +337,8 @@ class SurfaceMap:
         letter = LETTER * float(text.get_fontsize()) / style.LABEL_SIZE
         long = (letter * len(words) + abs(away[0])) / width
         left = x - long > 0.01 if away[0] < 0 else x + long > 0.99
+        if left and x - long < 0.01:  # too long for either side
+            left, x = False, 0.99 - long
         text.set_horizontalalignment("right" if left else "left")
         below = y > 0.9
         dx = (-abs(away[0]) if left else abs(away[0])) / width

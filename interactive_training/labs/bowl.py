@@ -185,7 +185,7 @@ class BowlLab:
         options: dict[str, Any] = dict(race.ground.options)
         try:
             if state.shown.cloud:
-                race.cloud()
+                race.cloud(state.shown.selected)
             lab = cls(
                 race.ground.name,
                 race.racers[0].recipe,
@@ -271,7 +271,7 @@ class BowlLab:
                 case "goal":
                     self._show(shown.with_goal(str(value)))
                 case "impossible":
-                    self._put(given_up=True)
+                    self._show(shown.with_given_up())
                 case "hand" | "go" | "over" as verb:
                     self._show(shown.by_hand(verb))
                 case "reset":
@@ -416,13 +416,13 @@ class BowlLab:
         found = self.reading
         if shown.race != found.race:
             found = reading.read(shown.race)
-        cloud = shown.race.cloud() if shown.cloud else None
+        cloud = shown.race.cloud(shown.selected) if shown.cloud else None
         self._latest.pace()
         with self._drawing:
             self.reading, self._cloud = found, cloud
             self.views.show(shown, found, cloud)
             now = time.monotonic()
-            newest = shown is self.shown and not shown.moving
+            newest = not (self._latest.waiting or shown.moving)
             self._judge(found)
             held = self._held or shown.moving  # what is passed on the way is not reached
             if shown.goal is not None and not held and shown.goal.check(found):

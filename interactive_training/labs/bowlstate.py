@@ -72,6 +72,11 @@ class Shown:
         known = {*self.reached, *names}
         return replace(self, reached=tuple(g.name for g in GOALS if g.name in known))
 
+    def with_given_up(self) -> "Shown":
+        """The goal given up, which is right for one that cannot be reached."""
+        right = [self.goal.name] if self.goal is not None and self.goal.why else []
+        return replace(self, given_up=True).with_reached(right)
+
     def by_hand(self, verb: str) -> "Shown":
         """Be the optimizer ("hand"), then let it go from the same start ("go"), then no more."""
         if verb == "hand":

@@ -89,14 +89,17 @@ class Drawings:
     def show_moment(self, race: Race, moment: Moment | None, lane: int = 0) -> None:
         """Draw what a racer holds at one step as arrows; lengths as shares of the picture.
 
-        With clipping, gradients are drawn to the scale of what it lets pass.
+        Gradients and momentum have one scale: that at which the longest still fits or, with
+        clipping, that of what it lets pass.
         """
         if moment is None:
             self.surface.show_arrows(None, {})
             return
         (left, right), _ = race.ground.row.box
         longest = LONGEST * (right - left)
-        scale, limit = 1.0, None
+        vectors = (moment.gradient, moment.clipped, moment.momentum)
+        size = max(float(np.hypot(*vector)) for vector in vectors if vector is not None)
+        scale, limit = min(1.0, longest / size) if np.isfinite(size) and size else 1.0, None
         if moment.clipped is not None:
             recipe = race.racers[lane].recipe
             limit = recipe.clip, CLIPPED * (right - left)
@@ -114,7 +117,7 @@ class Drawings:
         squares = None
         if moment.squares is not None:
             squares = shortened(np.sqrt(moment.squares), longest / 2)
-        self.surface.show_arrows(moment.at, arrows, squares, limit)
+        self.surface.show_arrows(moment.at, arrows, squares, limit, LANES[lane])
 
     def show_heights(
         self,

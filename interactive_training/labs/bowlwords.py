@@ -81,10 +81,11 @@ def sentence(shown: Shown, found: Reading, cloud: Cloud | None) -> str:
         if at.momentum is not None:
             words += f", momentum {pair(at.momentum)}"
         words += f", step {pair(at.step)}."
+        words += " It leaves the picture." * (found.leaves[lane] == shown.moment + 1)
         plain = at.clipped is None and at.momentum is None
         return words + reading.pressed_words(race, at.at, lane) * plain
     if cloud is not None:
-        return reading.cloud_sentence(found.race, cloud[1])
+        return reading.cloud_sentence(found.race, cloud[1], shown.selected)
     return reading.sentence(found)
 
 

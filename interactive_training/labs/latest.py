@@ -40,6 +40,11 @@ class Latest(Generic[T]):
         with self._wake:
             return not self._slot and not self._working
 
+    @property
+    def waiting(self) -> bool:
+        """Whether there is a newer request than the one that is worked on."""
+        return bool(self._slot)
+
     def put(self, request: T) -> None:
         """Ask for this, in place of whatever still waits."""
         with self._wake:

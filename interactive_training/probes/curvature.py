@@ -17,6 +17,7 @@ from interactive_training.engine.surfaces import Point, Surface
 MONOTONE, RIPPLES, OSCILLATION, DIVERGES = range(4)
 FATES = ("monotone", "ripples", "oscillation", "diverges")
 EVEN = 1e-9  # how near to 1 a factor counts as 1
+TIE = 1e-9  # factors nearer to each other are equally small
 SHRINKS = 1 - 1e-5  # below it a direction shrinks, whatever the rounding
 Complexes = NDArray[np.complex128]
 
@@ -166,7 +167,7 @@ def fate_map(rule: Rule, values: Sequence[float], cells: tuple[int, int] = (220,
         )
     )
     rates = np.abs(both)
-    row, column = np.unravel_index(int(np.argmin(rates)), rates.shape)
+    row, column = (int(at) for at in np.unravel_index(least(rates), rates.shape))
     best = (float(lr[column]), float(momentum[row])) if rates.min() < SHRINKS else None
     return FateMap(lr, momentum, rates, fate(both), best)
 
@@ -223,15 +224,28 @@ def fastest(values: Sequence[float], scale: float = 1.0) -> tuple[float, float]:
 
 
 def _least(size: Callable[[Floats], Floats], top: float) -> float:
-    """Where a function on (0, top] is least: a scan, and a finer one around its best."""
+    """Where a function on (0, top] is least: a scan, and a finer one around its best.
+
+    In the middle where it is as small over a while, as momentum makes it: at the border of that the
+    two factors are one, which is slower on the way.
+    """
     low, high = 0.0, top
     best = top
     for _ in range(3):
         grid = np.linspace(low, high, 41)[1:]
-        best = float(grid[np.argmin(size(grid))])
+        found = size(grid)
+        best = float(grid[least(found)])
+        if (found < found.min() + TIE).sum() > 1:
+            break
         width = (high - low) / 40
         low, high = max(0.0, best - width), min(top, best + width)
     return best
+
+
+def least(values: Floats) -> int:
+    """The place of the smallest value in the flattened array, the middle one of several."""
+    ties = np.flatnonzero(values < values.min() + TIE)
+    return int(ties[len(ties) // 2])
 
 
 def nearest(point: Point, minima: Sequence[Point]) -> Point:

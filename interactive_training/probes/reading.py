@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from interactive_training.engine.paths import Floats, Path
-from interactive_training.engine.race import LANES, Race
+from interactive_training.engine.race import LANES, Race, Racer
 from interactive_training.engine.surfaces import Point
 from interactive_training.probes import curvature as curves
 from interactive_training.probes.curvature import Curvature, Rule
@@ -30,8 +30,13 @@ class Reading:
 
     @property
     def factors(self) -> tuple[complex, complex] | None:
-        """The learner's factors a step along flat and steep, if it is SGD on a bowl."""
-        if self.bowl is None or self.rules[0] is None:
+        """The learner's factors a step along flat and steep, if it is SGD on a bowl.
+
+        None where steps differ: with a schedule, with clipping, and with noise.
+        """
+        recipe = self.race.racers[0].recipe
+        alike = recipe.schedule is None and recipe.clip == "none" and not self.race.ground.noise
+        if self.bowl is None or self.rules[0] is None or not alike:
             return None
         flat, steep = curves.rates(self.rules[0], self.bowl.values)
         return flat, steep
@@ -62,11 +67,15 @@ def read(race: Race) -> Reading:
         [path.leaves(row.box) for path in paths],
         [np.abs(path.heights - lowest) for path in paths],
         bowl,
-        [
-            Rule.of(racer.recipe, racer.scale) if racer.recipe.optimizer == "SGD" else None
-            for racer in race.racers
-        ],
+        [rule_of(racer) for racer in race.racers],
     )
+
+
+def rule_of(racer: Racer) -> Rule | None:
+    """The rule by which a racer goes downhill, if it is SGD."""
+    recipe = racer.recipe
+    downhill = recipe.optimizer == "SGD" and not recipe.option("optimizer", "maximize")
+    return Rule.of(recipe, racer.scale) if downhill else None
 
 
 def bottom(race: Race, path: Path) -> Curvature | None:
@@ -116,9 +125,10 @@ def pressed(race: Race, at: Point, lane: int = 0) -> tuple[float, float] | None:
     """
     racer = race.racers[lane]
     bowl = curves.curvature(race.ground.function, at)
-    if racer.recipe.optimizer != "SGD" or bowl is None or bowl.values[1] <= 0:
+    rule = rule_of(racer)
+    if rule is None or bowl is None or bowl.values[1] <= 0:
         return None
-    rule, sharpness = Rule.of(racer.recipe, racer.scale), bowl.values[1] * racer.scale
+    sharpness = bowl.values[1] * racer.scale
     return rule.lr * sharpness, curves.edge(rule, bowl.values) * sharpness
 
 
@@ -166,7 +176,9 @@ def sentence(reading: Reading) -> str:
         return f"Your function: {path.stopped}."[:160]
     edge, racer = reading.edge(0), reading.race.racers[0]
     if leaves is not None:
-        words = f"Leaves the picture at step {leaves}"
+        low, high = np.transpose(reading.race.ground.row.box)
+        inside = ((path.points[:leaves] >= low) & (path.points[:leaves] <= high)).all()
+        words = f"Leaves the picture{'' if inside else ' for good'} at step {leaves}"
         if factors is None or edge is None:
             return f"{words}, at height {_height(reading):.3g} after step {path.taken}."
         if reading.race.ground.is_quadratic:
@@ -206,12 +218,13 @@ def called(race: Race) -> list[str]:
     ]
 
 
-def cloud_sentence(race: Race, ends: Floats) -> str:
-    """Where the learner's cloud went: how many to which minimum, on the way, off the picture."""
+def cloud_sentence(race: Race, ends: Floats, lane: int) -> str:
+    """Where a racer's cloud went: how many to which minimum, elsewhere, off the picture."""
     low, high = np.transpose(race.ground.row.box)
     with np.errstate(invalid="ignore"):
         inside = ((ends >= low) & (ends <= high)).all(1)
-    reach = 0.03 * float(high[0] - low[0])
+    # Noise keeps them from coming to rest.
+    reach = (0.1 if race.ground.noise else 0.03) * float(high[0] - low[0])
     counts = []
     arrived = np.zeros(len(ends), bool)
     for minimum in race.ground.row.minima:
@@ -220,7 +233,7 @@ def cloud_sentence(race: Race, ends: Floats) -> str:
         counts.append(f"{near.sum()} at ({minimum[0]:.2g}, {minimum[1]:.2g})")
     others = {"elsewhere": inside & ~arrived, "off the picture": ~inside}
     counts += [f"{those.sum()} {where}" for where, those in others.items() if those.any()]
-    whose = f" of {called(race)[0]}" if len(race.racers) > 1 else ""
+    whose = f" of {called(race)[lane]}" if len(race.racers) > 1 else ""
     return f"{len(ends):,} starts{whose}: {', '.join(counts)}."
 
 

@@ -6,6 +6,7 @@ import runpy
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -322,6 +323,96 @@ def test_noise_and_seed_are_set_up(make_bowl: Bowls) -> None:
     assert not np.array_equal(lab.paths[0].points, first)
     hear(lab, "setup", name="noise", value=-1.0)
     assert lab.words.state["failed"] and "noise is -1" in said(lab)
+
+
+def test_the_cloud_is_that_of_the_selected_racer(make_bowl: Bowls) -> None:
+    lab = make_bowl("saddle", noise=1.0)
+    lab.add(Recipe(lr=5.0))  # it flies away
+    hear(lab, "cloud")
+    assert "off the picture" not in said(lab) and " 0 at " not in said(lab)
+    hear(lab, "select", value=1)
+    assert said(lab).startswith("1,000 starts of SGD, lr 5: 0 at ")
+    assert said(lab).endswith("1000 off the picture.")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"schedule": "StepLR"}, {"clip": "norm"}, {"optimizer_options": (("maximize", True),)}],
+)
+def test_what_holds_for_plain_descent_is_said_of_nothing_else(
+    make_bowl: Bowls, values: dict[str, Any]
+) -> None:
+    lab = make_bowl()
+    assert "Each step: flat x 0.70" in said(lab)
+    lab.change(**values)
+    assert "step flat" not in said(lab) and "step steep" not in said(lab)
+    if "optimizer_options" in values:
+        assert "edge" not in said(lab).lower()
+        assert lab.controls.state["controls"][0]["marks"] == []
+    noisy = make_bowl(noise=1.0)
+    assert "Each step" not in said(noisy)
+
+
+def test_a_path_that_comes_back_leaves_for_good_later(make_bowl: Bowls) -> None:
+    lab = make_bowl(recipe=Recipe(optimizer="Adam", lr=8.27, betas=(0.049, 0.999)), steps=100)
+    x, y = lab.paths[0].points[1]
+    assert abs(x) > 4.2 or abs(y) > 3
+    assert said(lab).startswith("Leaves the picture for good at step ")
+    lab.change(optimizer="SGD", lr=0.3)
+    assert said(lab).startswith("Leaves the picture at step 2: ")
+
+
+def test_the_last_words_come_though_a_goal_was_reached_meanwhile(make_bowl: Bowls) -> None:
+    lab = make_bowl()
+    shown = replace(lab.shown, race=lab.race.changed(0, lr=0.232))
+    lab.shown = shown.with_reached(["swing"])  # noted while this request was on its way
+    lab._told = time.monotonic()
+    lab._latest.put(shown)
+    assert lab.controls.state["controls"][0]["text"] == "0.232" and "steep x -0.86" in said(lab)
+
+
+def test_arrows_have_one_scale_and_names_of_their_own(make_bowl: Bowls) -> None:
+    lab = make_bowl(recipe=Recipe(lr=0.02, momentum=0.9))
+    lab.add(Recipe(optimizer="Adam", lr=0.1))
+    lab.move((1.0, -2.0))
+    hear(lab, "moment")
+    hear(lab, "next")
+    surface = lab.views.drawings.surface
+
+    def length(name: str) -> float:
+        a, b = surface.arrows[name].get_segments()[0]
+        return float(np.hypot(*(b - a)))
+
+    at = race.moment(lab.race, 1)
+    assert at.momentum is not None
+    ratio = np.hypot(*at.momentum) / np.hypot(*at.gradient)
+    assert length("momentum") / length("gradient") == pytest.approx(ratio)
+    assert style.role_of(surface.arrows["step"]) == "you"
+    assert surface.squares_name.get_text() == ""
+    hear(lab, "select", value=1)
+    assert style.role_of(surface.arrows["step"]) == "twin"
+    assert surface.squares_name.get_text() == "root of squares"
+    lab.change("twin", optimizer="SGD", lr=0.5)
+    hear(lab, "select", value=0)
+    hear(lab, "select", value=1)
+    for _ in range(40):
+        hear(lab, "next")
+    assert "It leaves the picture." in said(lab)
+
+
+def test_names_of_paths_that_leave_together_stand_apart(make_bowl: Bowls) -> None:
+    lab = make_bowl(recipe=Recipe(lr=2.0))
+    lab.add(Recipe(lr=2.0, momentum=0.21))
+    lab.add(Recipe(lr=2.1, momentum=0.21))
+    labels = lab.views.drawings.surface.labels
+    heights = [labels[lane].get_position()[1] for lane in ("you", "twin", "third")]
+    assert all("leaves the picture" in labels[lane].get_text() for lane in labels)
+    axes_height = 274  # pixels
+    assert np.diff(sorted(heights)).min() * axes_height > 11
+    for text in labels.values():
+        x, long = text.get_position()[0], 6.6 * len(text.get_text()) / 472
+        left = x - long if text.get_horizontalalignment() == "right" else x
+        assert left > 0 and left + long < 1.02
 
 
 def test_a_network_slice_and_one_of_your_own(
@@ -719,7 +810,8 @@ def test_goals(make_bowl: Bowls) -> None:
     assert labels == ["Swing, but arrive", "Make momentum pay", "Without it", "Break Adam"]
     hear(lab, "goal", value="swing")
     assert goal() == (
-        "Goal: 10 crossings, |w1| over 0.05 before and after; end below 0.01. Now 2, at 4.57e-09."
+        "Goal: cross the valley 10 times, |w1| over 0.05 on both sides; end below 0.01. "
+        "Now 2 times, at 4.57e-09."
     )
     lab.change(lr=0.23)
     assert goal().startswith("Reached: just below the edge")
@@ -728,7 +820,9 @@ def test_goals(make_bowl: Bowls) -> None:
         "Plain SGD is stable up to lr 0.01 and fastest at 0.0099."
     )
     hear(lab, "impossible")
-    assert goal().startswith("Right: at its best, .0099")
+    assert goal().startswith("Right: even at its best, .0099")
+    ticked = [button["label"] for button in lab.goals.state["buttons"]]
+    assert ticked[2].startswith("Without it \u2713")
     hear(lab, "goal", value="adam")
     hear(lab, "impossible")
     assert goal().startswith("It can be done: Adam")
@@ -775,7 +869,7 @@ def test_a_goal_says_how_far_it_is_and_what_has_to_be_set_back(make_bowl: Bowls)
     lab = make_bowl()
     hear(lab, "goal", value="swing")
     lab.change(lr=0.24)
-    assert lab.goals.state["text"].endswith("Now 30, at 0.107.")
+    assert lab.goals.state["text"].endswith("Now 30 times, at 0.107.")
     for name, value in (("angle", 20.0), ("noise", 0.1), ("steps", 31)):
         hear(lab, "goal", value="swing")
         hear(lab, "goal", value="swing")
@@ -790,7 +884,7 @@ def test_a_goal_says_how_far_it_is_and_what_has_to_be_set_back(make_bowl: Bowls)
         (5.0, 0.0, "Reached: with momentum .9 the same lr stays below 1: momentum damps"),
         (2.57, 0.983, "Reached: with momentum .9 the same lr stays below 1: with more, Adam"),
         (100.0, 0.5, "Reached: momentum .9 does not save this one."),
-        (100.0, 0.8, "Now 0.00249 in 100 steps."),
+        (100.0, 0.8, "Now 0.00249 at most, in 100 steps."),
     ],
 )
 def test_what_broke_adam_is_run_with_the_usual_momentum(

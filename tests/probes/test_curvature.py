@@ -125,3 +125,15 @@ def test_goals_are_reached_by_some_and_not_by_the_start() -> None:
     assert not adam.check(read(tame.changed(0, optimizer="SGD", lr=0.25, betas=None)))
     assert not adam.check(read(replace(tame, steps=5)))  # there was no time to arrive
     assert all(len(words) <= 81 for goal in GOALS for words in (goal.words, goal.why))
+
+
+def test_of_rates_that_are_as_good_the_best_is_in_the_middle() -> None:
+    # With this momentum every rate between two borders shrinks by its root.
+    rule, values = Rule(lr=0.1, momentum=0.47), (2.0, 8.0)
+    rates = np.linspace(1e-3, curves.edge(rule, values), 2001)
+    good = rates[np.isclose(curves.sizes(rule, values, rates, rule.momentum), 0.47**0.5, atol=1e-9)]
+    best = curves.best_lr(rule, values)
+    assert good[0] < best < good[-1]
+    assert best == pytest.approx((good[0] + good[-1]) / 2, rel=0.05)
+    assert curves.best_lr(Rule(lr=0.1), values) == 0.2  # where it is one, it is that one
+    assert curves.best_momentum(Rule(lr=0.247), values) == pytest.approx(0.1647, abs=0.01)

@@ -180,9 +180,11 @@ function marked(first, set) {
       { "aria-label": `set ${first.label} to ${mark.label}`, "data-key": `mark-${first.name}-${mark.label}` }))),
   (state) => {
     const shares = state.marks.map(({ at }) => shareAt(state, at));
+    const nodes = [...scale.children];
+    const room = (i, j) => (scale.clientWidth ? (nodes[i].offsetWidth + nodes[j].offsetWidth) / 2 / scale.clientWidth : 0.26);
     shares.forEach((share, i) => {
-      const near = shares.map((other) => other !== share && Math.abs(other - share) < 0.26 && Math.sign(other - share));
-      const node = scale.children[i];
+      const near = shares.map((other, j) => j !== i && Math.abs(other - share) < room(i, j) && Math.sign(other - share));
+      const node = nodes[i];
       node.style.left = `calc(8px + ${share} * (100% - 16px))`;
       node.className = near.includes(-1) || share < 0.08 ? "it-after" : near.includes(1) || share > 0.92 ? "it-before" : "";
     });
