@@ -37,7 +37,7 @@ class HeightChart:
         ax.set_yscale("log")
         ax.set_ylim(FLOOR, CEILING)
         self.ax = style.article(ax, "")
-        style.name_x(ax, "step")
+        style.name_x(ax, "step", (18, -4))
         ax.set_yticks(list(HEIGHTS), labels=list(HEIGHTS.values()))
         ax.minorticks_off()
         self.lines = {}
