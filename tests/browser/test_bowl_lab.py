@@ -125,7 +125,7 @@ def test_nothing_sticks_out_or_is_squeezed(lab: OpenNotebook, width: int) -> Non
     notebook.run()
     notebook.wait(PAINTED, 1)
     notebook.page.get_by_role("button", name="Swing, but arrive").click()
-    notebook.wait(GOAL, "crossings")
+    notebook.wait(GOAL, "cross the valley")
     shot(notebook, f"bowl-12-{width}")
     found = notebook.page.evaluate(
         """() => {
