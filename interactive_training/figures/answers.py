@@ -25,8 +25,7 @@ class DigitGrid:
     """Unseen digits in rows of eight, each with the network's guess under it.
 
     `pixels` has shape (n, 8, 8) from 0 to 1, `labels` (n,); `number` says of how many they are.
-    Notice: a wrong guess has a red frame
-    and a cross before it.
+    Notice: a wrong guess has a red frame and a cross before it.
     """
 
     def __init__(
