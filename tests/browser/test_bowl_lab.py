@@ -243,7 +243,7 @@ def test_sliders_marks_racers_and_the_hand(lab: OpenNotebook) -> None:
     shot(notebook, "bowl-10-compare")
     page.get_by_role("button", name="Done").click()
     page.locator("[data-key=goalswing]").press("Enter")
-    notebook.wait(GOAL, "Now 2, at 4.57e-09")
+    notebook.wait(GOAL, "Now 2 times, at 4.57e-09")
     focused = page.evaluate("() => document.activeElement.dataset.key")
     assert focused == "goalswing"  # though its name has changed
     assert notebook.errors == []
