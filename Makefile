@@ -25,7 +25,9 @@ WHICH :=
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
+# Trusted, so that a page that is loaded again shows its labs and not pictures of them.
 lab: $(VENV)/.lab
+	@$(BIN)/python -c 'from pathlib import Path; from interactive_training.cli import trust; trust(Path("notebooks"))'
 	$(LAB) $(FIRST)
 
 # Chromium stands first, so that a missing browser is known before the long part. Each part is a

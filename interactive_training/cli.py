@@ -59,7 +59,22 @@ def open_lab(topic: str, folder: Path) -> int:
     notebook = find(topic)
     for name in copy_notebooks(notebook.parent, folder):
         print(f"kept your own {folder / name}; another --to folder gets the original")
+    trust(notebook.parent)
     return launch(folder / notebook.name)
+
+
+def trust(folder: Path) -> None:
+    """Let Jupyter show the outputs of the course's own notebooks, wherever they are copied.
+
+    JupyterLab shows no lab that is saved in a notebook with outputs that it does not trust, so a
+    page that is loaded again would have a still picture in its place.
+    """
+    import nbformat
+    from nbformat.sign import NotebookNotary
+
+    notary = NotebookNotary()  # type: ignore[no-untyped-call]
+    for notebook in sorted(folder.glob("*.ipynb")):
+        notary.sign(nbformat.read(notebook, as_version=4))  # type: ignore[no-untyped-call]
 
 
 def launch(notebook: Path) -> int:

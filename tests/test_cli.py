@@ -6,18 +6,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat.sign import NotebookNotary
 
 from interactive_training import cli
 from interactive_training.exercises.presets import PRESETS
 
 
 def write_notebook(path, heading):
-    cells = [
-        {"cell_type": "code", "source": "# not a heading\n"},
-        {"cell_type": "markdown", "source": ["Before.\n", f"# {heading}\n", "## Second\n"]},
-    ]
-    path.write_text(json.dumps({"cells": cells}), encoding="utf-8")
+    code = nbformat.v4.new_code_cell("# not a heading\n", id="code")
+    words = nbformat.v4.new_markdown_cell(f"Before.\n# {heading}\n## Second\n", id="words")
+    nbformat.write(nbformat.v4.new_notebook(cells=[code, words]), path)
 
 
 @pytest.fixture
@@ -32,6 +32,7 @@ def course(tmp_path, monkeypatch):
     write_notebook(source / "02_the_bowl.ipynb", "The bowl")
     write_notebook(source / "12_the_map.ipynb", "The map")
     monkeypatch.setattr(cli, "notebooks", lambda: sorted(source.glob("*.ipynb")))
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
     monkeypatch.chdir(tmp_path)
     opened = []
     monkeypatch.setattr(cli, "launch", lambda notebook: opened.append(notebook) or 0)
@@ -82,6 +83,17 @@ def test_work_done_in_a_copy_is_kept_and_a_lost_copy_comes_back(course, capsys):
     assert Path("mine/02_the_bowl.ipynb").read_text(encoding="utf-8") == "my work"
     assert Path("mine/12_the_map.ipynb").exists()
     assert "kept your own mine/02_the_bowl.ipynb" in capsys.readouterr().out
+
+
+def test_the_course_is_trusted_and_what_somebody_made_of_it_is_not(course):
+    Path("mine").mkdir()
+    write_notebook(Path("mine/02_the_bowl.ipynb"), "Another bowl")
+    assert cli.main(["lab", "--to", "mine"]) == 0
+    trusted = [
+        NotebookNotary().check_signature(nbformat.read(notebook, as_version=4))
+        for notebook in sorted(Path("mine").glob("*.ipynb"))
+    ]
+    assert trusted == [True, False, True]
 
 
 def test_folder_that_cannot_be_written_is_named(course, capsys):

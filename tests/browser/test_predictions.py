@@ -291,6 +291,15 @@ def test_hands_and_clear_beside_the_outcome(lab: OpenNotebook, server: Server) -
     assert abs(box["x"] + box["width"] - figure["x"] - figure["width"]) < 1
     assert ink(notebook, ".it-tucked .it-ask-tools", hidden=".live-figure") == 0
     assert page.locator(".it-lab").bounding_box() == before
+    notebook.reload()  # and there they stand again
+    tools.wait_for()
+    notebook.wait("() => Number(document.querySelector('.live-figure')?.dataset.painted) > 0")
+    again = tools.bounding_box()
+    top = page.locator(".it-lab").bounding_box()
+    assert again is not None
+    assert top is not None
+    assert before is not None
+    assert again["y"] - top["y"] == pytest.approx(box["y"] - before["y"], abs=1)
 
     tools.get_by_role("button", name="Hands").click()
     for count in ("3", "12", "7"):  # the first brings the bars, and takes nothing of the others

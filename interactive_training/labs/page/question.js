@@ -90,7 +90,7 @@ function question(el, send, model) {
     box.classList.toggle("it-drawing", drawing);
     box.classList.toggle("it-told", tells(state));
     el.classList.toggle("it-tucked", tucked);
-    el.style.cssText = state.place ? placed(state.place) : tucked ? `top: ${state.below}px;` : "";
+    el.style.cssText = state.place ? placed(state.place) : tucked ? `--it-top: ${state.below}px;` : "";
     ask.replaceChildren(...state.text.split("`").map((piece, i) => (i % 2 ? make("code", {}, piece) : piece)));
     ask.hidden = tells(state) && (state.quiet || folded);
     answers.hidden = drawing || (tells(state) && (!counting || shuts(state)));
@@ -108,7 +108,7 @@ function question(el, send, model) {
 
 /* The part of an axes that no curve has reached: margins in pixels, and where the future begins. */
 function placed({ left, right, top, bottom, height, share }) {
-  return `left: calc(${left}px + ${share} * (100% - ${left + right}px)); right: ${right}px; top: ${top}px; height: ${height - top - bottom}px;`;
+  return `--it-left: calc(${left}px + ${share} * (100% - ${left + right}px)); --it-right: ${right}px; --it-top: ${top}px; --it-height: ${height - top - bottom}px;`;
 }
 
 /* What the notebook keeps of an answer: a few words in its own metadata, which are saved with it
