@@ -33,49 +33,51 @@ class Reduced:
 
 
 class Envelope:
-    """The extremes and the mean of a growing column in a bounded number of buckets.
+    """The extremes and the mean of columns that grow together, in a bounded number of buckets.
 
     All buckets but the last hold `width` values; when there are too many, neighbours are merged
     and the width doubles. NaN leaves a gap only where a bucket holds nothing else.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, columns: int = 1) -> None:
         self.width = 1
-        self.taken = 0  # values
-        self.least = np.empty((2, 0))  # of the values, and of their negatives
-        self.sums = np.empty((2, 0))  # of the known values, and their number
+        self.taken = 0  # values of each column
+        self.least = np.empty((2, columns, 0))  # of the values, and of their negatives
+        self.sums = np.empty((2, columns, 0))  # of the known values, and their number
 
     def extend(self, values: Floats) -> None:
-        """Take in more values."""
-        if not len(values):
+        """Take in more values, one row for each column."""
+        count = values.shape[1]
+        if not count:
             return
         begun = self.taken % self.width  # values in the last bucket, where it is not full
-        self.taken += len(values)
-        starts = np.arange(-begun, len(values), self.width)
+        self.taken += count
+        starts = np.arange(-begun, count, self.width)
         starts[0] = 0
         known = ~np.isnan(values)
-        least = np.fmin.reduceat([values, -values], starts, axis=1)
-        sums = np.add.reduceat([np.where(known, values, 0.0), known], starts, axis=1)
+        least = np.fmin.reduceat(np.stack((values, -values)), starts, axis=2)
+        sums = np.add.reduceat(np.stack((np.where(known, values, 0.0), known)), starts, axis=2)
         if begun:
-            least[:, 0] = np.fmin(least[:, 0], self.least[:, -1])
-            sums[:, 0] += self.sums[:, -1]
+            least[..., 0] = np.fmin(least[..., 0], self.least[..., -1])
+            sums[..., 0] += self.sums[..., -1]
         kept = slice(None, -1) if begun else slice(None)
-        self.least = np.concatenate((self.least[:, kept], least), axis=1)
-        self.sums = np.concatenate((self.sums[:, kept], sums), axis=1)
-        while self.least.shape[1] > POINTS:
-            pairs = np.arange(0, self.least.shape[1], 2)
-            self.least = np.fmin.reduceat(self.least, pairs, axis=1)
-            self.sums = np.add.reduceat(self.sums, pairs, axis=1)
+        self.least = np.concatenate((self.least[..., kept], least), axis=2)
+        self.sums = np.concatenate((self.sums[..., kept], sums), axis=2)
+        while self.least.shape[2] > POINTS:
+            pairs = np.arange(0, self.least.shape[2], 2)
+            self.least = np.fmin.reduceat(self.least, pairs, axis=2)
+            self.sums = np.add.reduceat(self.sums, pairs, axis=2)
             self.width *= 2
 
-    def reduced(self, first: int) -> Reduced:
-        """The buckets as arrays; `first` is the step of the first value."""
+    def reduced(self, first: int) -> list[Reduced]:
+        """The buckets of every column; `first` is the step of the first value."""
         low, negative = self.least
         total, count = self.sums
-        begins = self.width * np.arange(len(low), dtype=float)
+        begins = self.width * np.arange(low.shape[1], dtype=float)
         ends = np.minimum(begins + self.width, self.taken)
-        mean = np.divide(total, count, np.full(len(low), nan), where=count > 0)
-        return Reduced(first + (begins + ends - 1) / 2, low, mean, -negative)
+        x = first + (begins + ends - 1) / 2
+        mean = np.divide(total, count, np.full(low.shape, nan), where=count > 0)
+        return [Reduced(x, *rows) for rows in zip(low, mean, -negative, strict=True)]
 
 
 class History:
@@ -98,9 +100,10 @@ class History:
         self.updated = -1
         self._earlier = tuple(earlier)  # what came before the first step, for its average
         self._recent = deque(self._earlier, maxlen=AVERAGED)
-        self._envelopes = {name: Envelope() for name in COLUMNS}
-        # Of how many values, and how many of them, and what it gave.
-        self._reduced: dict[str, tuple[tuple[int, int], Reduced]] = {}
+        self._envelope = Envelope(len(COLUMNS))
+        # What was drawn last: of how many steps, and what it gave for which columns.
+        self._whole: tuple[int, dict[str, Reduced]] = 0, {}
+        self._parts: tuple[int, dict[str, Reduced]] = 0, {}
         self.extend(steps)
 
     def __len__(self) -> int:
@@ -147,22 +150,25 @@ class History:
 
         Notice: of a long history a short piece has many more points than it had in the whole.
         """
-        taken = len(self.columns[name])
+        taken = len(self)
         count = int(min(max(until - self.first, 0), taken))
-        known = self._reduced.get(name)
-        if known is None or known[0] != (taken, count):
-            known = self._reduced[name] = (taken, count), self._reduce(name, count)
-        return known[1]
+        if count == taken:
+            if self._whole[0] != count or not self._whole[1]:
+                self._whole = count, self._reduce(COLUMNS, self._envelope, count)
+            return self._whole[1][name]
+        if self._parts[0] != count:
+            self._parts = count, {}
+        if name not in self._parts[1]:
+            self._parts[1].update(self._reduce((name,), Envelope(), count))
+        return self._parts[1][name]
 
-    def _reduce(self, name: str, count: int) -> Reduced:
-        values = self.columns[name]
+    def _reduce(self, names: tuple[str, ...], envelope: Envelope, count: int) -> dict[str, Reduced]:
         if count <= POINTS:  # every value is a point
-            each = np.array(values[:count])
-            return Reduced(self.first + np.arange(count, dtype=float), each, each, each)
-        whole = count == len(values)
-        envelope = self._envelopes[name] if whole else Envelope()
-        envelope.extend(np.array(values[envelope.taken : count]))
-        return envelope.reduced(self.first)
+            x = self.first + np.arange(count, dtype=float)
+            values = {name: np.array(self.columns[name][:count]) for name in names}
+            return {name: Reduced(x, each, each, each) for name, each in values.items()}
+        envelope.extend(np.array([self.columns[name][envelope.taken : count] for name in names]))
+        return dict(zip(names, envelope.reduced(self.first), strict=True))
 
     def until(self, index: int) -> "History":
         """A history of its own with the steps before `index`."""

@@ -30,7 +30,9 @@ from interactive_training.engine.timeline import Timeline
 
 PACES = {"line": 1.2, "step": 2.0, "10": 10.0, "60": 60.0, "full": None}  # a second
 UNDOS = 20
-FRAME = 1 / 30  # seconds between two calls of `show` while training
+# Seconds between two calls of `show` while training: of 60 steps a second every other one is shown,
+# though it may come a little early.
+FRAME = 0.03
 # At full speed every show costs steps: it may take this share of the time, within these limits.
 SHARE, FULL_FRAME, SLOW_FRAME = 0.05, 1 / 20, 1 / 12
 IDLE = 0.5  # seconds between two looks at the queue, in case a wake-up was missed
@@ -225,7 +227,9 @@ class Session:
         """Take the step that is due; at full speed all until the next frame, or a command."""
         rate = PACES[self.pace]
         if rate is not None:
-            self._due = self._clock() + 1 / rate
+            # From when it was due, not from when it came: 60 steps a second are 60. Time that was
+            # lost is not made up for.
+            self._due = max(self._due + 1 / rate, self._clock())
             if self.playing:
                 self._one_line() if self.pace == "line" else self._one_step()
             return
@@ -365,7 +369,7 @@ class Session:
 
     def _play(self, until: int | None) -> None:
         self.until = until if until is not None and until > self.run.index else None
-        self.playing, self.error, self._due = True, None, -math.inf
+        self.playing, self.error, self._due = True, None, self._clock()
 
     def _pause(self, _: None) -> None:
         self.playing, self.until = False, None
@@ -414,7 +418,7 @@ class Session:
 
     def _set_pace(self, pace: str) -> None:
         self.pace = named("pace", pace, PACES)
-        self._due = -math.inf
+        self._due = self._clock()
 
     def _remember(self) -> None:
         self._undo.append(self._moment())

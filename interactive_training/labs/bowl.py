@@ -450,17 +450,15 @@ class BowlLab:
         steering = bowlwords.steering(shown, self.reading, alone=large, telling=not asked["open"])
         self.controls.show(steering, again=again)
         self.asked.show(asked, again=again)
-        text = self.refusal or self._sentence()
         self.words.show(
             {
-                "text": text,
+                "text": self.refusal or self._sentence(),
                 "failed": bool(self.refusal),
                 "buttons": bowlwords.buttons(shown, self.reading),
                 "why": [],
             }
         )
         self.goals.show(bowlwords.goals(shown, self.reading))
-        self.views.surface.say(text)
 
     def _question(self) -> dict[str, Any]:
         """The question over what would tell; once it is answered, the hands that were counted."""

@@ -260,9 +260,8 @@ class TrainingView:
         return self.session.history.last("amp_scale")
 
     def _show_words(self) -> None:
-        state = trainingwords.row(self.session, self.verdict, self.marks(), self.shown.open_why)
-        self.words.show(state)
-        self.panels.loss.say(state["text"])
+        marks, why = self.marks(), self.shown.open_why
+        self.words.show(trainingwords.row(self.session, self.verdict, marks, why))
 
 
 def boxed(name: str, *children: ipywidgets.Widget) -> ipywidgets.Box:

@@ -82,9 +82,9 @@ def test_whatever_comes_in_extremes_and_means_are_kept(
     """The oracle: every bucket is the same values cut out of the whole column."""
     envelope = Envelope()
     for portion in portions:
-        envelope.extend(np.array(portion))
+        envelope.extend(np.array([portion]))
     column = np.array([value for portion in portions for value in portion])
-    found = envelope.reduced(first)
+    (found,) = envelope.reduced(first)
     assert len(found.x) == -(-len(column) // envelope.width) <= POINTS
     for i, x in enumerate(found.x):
         part = column[i * envelope.width : (i + 1) * envelope.width]

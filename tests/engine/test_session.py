@@ -330,7 +330,7 @@ def test_a_picture_that_cannot_be_drawn_does_not_end_the_worker() -> None:
 
 @pytest.mark.parametrize(
     ("pace", "slow", "apart"),
-    [("60", 0.0, 1 / 30), ("60", 0.004, 1 / 30), ("full", 0.0, 1 / 20), ("full", 0.004, 0.08)],
+    [("60", 0.0, 0.03), ("60", 0.004, 0.03), ("full", 0.0, 1 / 20), ("full", 0.004, 0.08)],
 )
 def test_how_often_is_shown(pace: str, slow: float, apart: float) -> None:
     shown: list[float] = []
@@ -367,6 +367,23 @@ def test_quick_and_slow_shows_are_averaged() -> None:
 
 
 # Pace -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("pace", "rate"), [("60", 60), ("10", 10), ("step", 2)])
+def test_a_pace_is_kept_however_long_a_step_takes(pace: str, rate: float) -> None:
+    now = [5.0]
+    session = Session(Run("moons"), pace=pace, clock=lambda: now[0])
+    session.put("play")
+    for done in range(1, 20):
+        now[0] = session._due + (done % 5) / 6 / rate  # late, by up to two thirds of a step
+        session._go_on()
+        assert session.run.index == done
+        assert session._due == pytest.approx(5.0 + done / rate)
+    now[0] += 3.0  # much too late: one step at once, the others are not made up for
+    session._go_on()
+    assert session._due == now[0]
+    session._go_on()
+    assert session._due == pytest.approx(now[0] + 1 / rate)
 
 
 def test_sixty_steps_a_second_are_not_hastened_by_commands(sessions: Sessions) -> None:
