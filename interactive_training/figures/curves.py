@@ -341,9 +341,9 @@ def zigzag(curve: Curve) -> Curve:
 def draw(line: Line2D, curve: Curve) -> None:
     """Put a curve into a line; one that stays as it is is not drawn anew."""
     x, y = line.get_data()
-    if not len(x) == len(curve.x) == 0 and not (
-        np.array_equal(curve.x, x) and np.array_equal(curve.y, y, equal_nan=True)
-    ):
+    empty = np.size(x) == len(curve.x) == 0  # as most lines are most of the time
+    same = empty or (np.array_equal(curve.x, x) and np.array_equal(curve.y, y, equal_nan=True))
+    if not same:
         line.set_data(curve.x, curve.y)
 
 

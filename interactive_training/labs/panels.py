@@ -165,7 +165,7 @@ class Pictures:
             if self.half
             else GradientNorm(gradient, animated=animated)
         )
-        loss.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        loss.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
         gradient.xaxis.set_major_locator(MaxNLocator(4, integer=True))  # it is half as wide
 
     def show_loss(

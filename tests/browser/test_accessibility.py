@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,7 +30,7 @@ TOO_SMALL = """() => {
     for (const node of document.querySelectorAll(".it-lab *")) {
         const own = [...node.childNodes].some((one) => one.nodeType === 3 && one.data.trim());
         if (!own || !node.checkVisibility({ visibilityProperty: true })) continue;
-        if (node.closest(".it-lines, svg, style, .live-figure")) continue;
+        if (node.closest(".it-lines, svg, style, .live-figure, .it-spoken")) continue;
         if (parseFloat(getComputedStyle(node).fontSize) < 24) small.push(node.textContent);
     }
     return small;
@@ -201,3 +202,34 @@ def test_the_presenter_is_read_from_the_last_row(lab: OpenNotebook) -> None:
     )
     labels = ast.literal_eval(said.strip())
     assert labels == [("you", 24.0), ("unchanged", 24.0), ("guessing\n2.30", 24.0)]
+
+
+HEAR = """() => {
+    const listen = (selector) => {
+        const times = [];
+        new MutationObserver(() => times.push(performance.now()))
+            .observe(document.querySelector(selector), { childList: true, characterData: true });
+        return times;
+    };
+    window.heard = listen(".it-spoken");
+    window.seen = listen(".it-sentence");
+}"""
+SAID = """() => document.querySelector(".it-spoken").textContent
+    === document.querySelector(".it-sentence").textContent"""
+
+
+def test_a_sentence_is_read_before_the_next_one_is_spoken(lab: OpenNotebook) -> None:
+    notebook = lab(LAB.format("TrainingLab", "'digits', until=60"))
+    notebook.run()
+    notebook.wait(STOPPED)
+    notebook.wait(SAID)
+    notebook.page.evaluate(HEAR)
+    run = notebook.page.locator("[data-key=run]")
+    run.click()
+    notebook.wait("() => window.heard.length > 2")
+    run.click()
+    notebook.wait("() => document.querySelector('.it-top').dataset.playing === 'false'")
+    notebook.wait(SAID)
+    heard, seen = notebook.page.evaluate("() => [window.heard, window.seen]")
+    assert min(later - before for before, later in pairwise(heard)) > 1900
+    assert len(seen) > 2 * len(heard)  # the eye need not wait
