@@ -45,6 +45,11 @@ IDLE: Mapping[str, Callable[["Recipe"], bool]] = {
 }
 
 
+def is_idle(stage: str, recipe: "Recipe") -> bool:
+    """Whether a stage has nothing to do in this recipe."""
+    return stage in IDLE and IDLE[stage](recipe)
+
+
 @dataclass(frozen=True)
 class Lines:
     """The calls of one micro-batch in order, with and without a record, and the stages in them.
@@ -68,7 +73,7 @@ def plan(recipe: "Recipe", dropout: bool) -> Plan:
     `dropout` says whether the model draws masks in `forward`.
     """
     made: Plan = {}
-    idle = {name for name, is_idle in IDLE.items() if is_idle(recipe)}
+    idle = {name for name in IDLE if is_idle(name, recipe)}
     for first, last in product((True, False), repeat=2):
         names = [
             name

@@ -21,6 +21,7 @@ from interactive_training.engine.fairlock import FairLock
 from interactive_training.engine.history import History
 from interactive_training.engine.loop import advance, refuse_a_second_loop, rewind, train, walk
 from interactive_training.engine.measure import Step
+from interactive_training.engine.plan import is_idle
 from interactive_training.engine.quiet import Unheard, quiet
 from interactive_training.engine.recipe import FIELDS
 from interactive_training.engine.run import Run
@@ -230,8 +231,12 @@ class Session:
             # From when it was due, not from when it came: 60 steps a second are 60. Time that was
             # lost is not made up for.
             self._due = max(self._due + 1 / rate, self._clock())
-            if self.playing:
-                self._one_line() if self.pace == "line" else self._one_step()
+            if self.playing and self.pace != "line":
+                self._one_step()
+            elif self.playing:
+                self._one_line()
+                if self._walk is None and self.playing:  # the step is over: on to the next one
+                    self._one_line()
             return
         frame = self._shown_at + self._frame
         while self.playing and self._queue.empty() and not self._ending:
@@ -299,11 +304,14 @@ class Session:
             self._record(step)
 
     def _one_line(self) -> None:
-        """One line of a step in slow motion; `line` names the one that has just run."""
+        """One line of a step in slow motion; `line` names the one that has just run.
+
+        Lines that have nothing to do in this recipe are not seen, and take no time.
+        """
         if self._walk is None:
             self._walk = walk(self.run)
         try:
-            self.line = next(self._walk)
+            self.line = next(line for line in self._walk if not is_idle(line, self.run.in_force))
         except StopIteration:
             self._walk, self.line = None, ""
             self._record(self.run.last)

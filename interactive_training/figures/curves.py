@@ -1,7 +1,7 @@
 """Curves over training steps: the loss of a run beside its ghost, and its gradient's length."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import log10
 from typing import Any, NamedTuple
 
@@ -307,18 +307,25 @@ class EndLabels:
 
 
 def spread(heights: Sequence[float], sizes: Sequence[float]) -> list[float]:
-    """Middles of labels from 0 to 1, sorted, moved as little as needed for their sizes."""
-    gaps = [(a + b) / 2 for a, b in pairwise(sizes)]
-    placed: list[float] = []
-    for i, height in enumerate(heights):
-        height = min(max(height, sizes[i] / 2), 1.0)  # above the axis, where its numbers stand
-        placed.append(max(height, placed[-1] + gaps[i - 1]) if placed else height)
-    over = placed[-1] - 1.0 if placed else 0.0
-    if over > 0:
-        placed[-1] -= over
-        for i in range(len(placed) - 2, -1, -1):
-            placed[i] = min(placed[i], placed[i + 1] - gaps[i])
-    return placed
+    """Middles of labels from 0 to 1, sorted, moved as little as needed for their sizes.
+
+    Labels that would touch stand side by side around the middle of where they belong, in the sense
+    of least squares (isotonic regression by pooling neighbours).
+    """
+    # How far above the first one a label stands where all touch.
+    below = [0.0, *accumulate((a + b) / 2 for a, b in pairwise(sizes))][: len(sizes)]
+    pools: list[tuple[float, int]] = []  # where the first would be, and of how many labels
+    for height, offset in zip(heights, below, strict=True):
+        mean, count = height - offset, 1
+        while pools and pools[-1][0] > mean:
+            other, others = pools.pop()
+            mean = (mean * count + other * others) / (count + others)
+            count += others
+        pools.append((mean, count))
+    # Not above the axis, where its numbers stand.
+    least, most = sizes[0] / 2 if sizes else 0.0, 1.0 - (below[-1] if below else 0.0)
+    firsts = [min(max(mean, least), most) for mean, count in pools for _ in range(count)]
+    return [first + offset for first, offset in zip(firsts, below, strict=True)]
 
 
 def shares(ax: Axes, values: Sequence[float]) -> list[float]:

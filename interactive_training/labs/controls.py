@@ -272,7 +272,7 @@ def kept_words(recipe: Recipe) -> str:
         return "The old gradient is cleared."
     if kept == 1:
         return "1 is the forgotten zero_grad."
-    return f"{number(kept)} has a name: momentum."
+    return f"Keeping {number(kept)} has a name: momentum."
 
 
 def precision_words(recipe: Recipe) -> str:

@@ -309,7 +309,12 @@ class Panels:
         self._gradient_due = now + GRADIENT_EVERY
         with self.gradient.lock:
             column = "amp_scale" if self.pictures.half else "grad_norm"
-            self._grow(self.gradient, self.pictures.gradient.ax, reach(history, column), rate)
+            _, value = reach(history, column)
+            # As long as the loss, so that the same step is at the same place in both.
+            span = self.pictures.loss.ax.get_xlim()
+            if self.pictures.gradient.ax.get_xlim() != span:
+                self.pictures.gradient.ax.set_xlim(span)
+            self._grow(self.gradient, self.pictures.gradient.ax, (0.0, value), rate)
             self.pictures.show_gradient(session, marks)
         self._drawn.append(self.gradient)
 

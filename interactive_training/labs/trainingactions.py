@@ -156,6 +156,8 @@ class TrainingActions:
     def _fix(self) -> None:
         finding = self.view.verdict.finding
         if finding is not None and finding.fields:
+            if finding.spoilt:
+                self._reset()
             self._change(dict(finding.fields))
             self.session.put("play", None)
 

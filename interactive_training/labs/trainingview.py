@@ -78,7 +78,7 @@ class TrainingView:
         self.session, self.shown, self.proving = session, shown, proving
         self.verdict = Verdict()
         self.due = dict.fromkeys(EVERY, 0.0)
-        self._watched = self._closed = False
+        self._watched = self._closed = self._playing = False
         self._code_of: tuple[Recipe, float] | None = None
         self._refusal = ""
         self._setup_of: tuple[Task, int] | None = None
@@ -171,7 +171,9 @@ class TrainingView:
         # Every refusal is a text of its own, and once it puts the page's controls back.
         refused = session.refusal is not self._refusal
         self._refusal = session.refusal
-        everything = everything or refused or not session.playing
+        begun = session.playing and not self._playing
+        self._playing = session.playing
+        everything = everything or refused or begun or not session.playing
         due = {what for what, at in self.due.items() if everything or now >= at}
         self.due.update({what: now + EVERY[what] for what in due})
         try:

@@ -112,12 +112,13 @@ def row(
     before = {step: words for step, words in marked if step < session.run.index}
     back = max(before, default=0)
     fix = "" if finding is None else finding.fix
-    if finding is not None and finding.spoilt and before:
+    changed_before = finding is not None and finding.spoilt and bool(before)
+    if changed_before:
         back = spoiling(session.history, list(before))
         fix = f"rewind to {back}, before: {before[back]}."
     if finding is not None:
         # They stand at the right: the first to come is the last in the row, and none moves.
-        if finding.fields:
+        if finding.fields and not changed_before:
             buttons.append({"label": "Try the fix", "verb": "fix", "value": None})
         buttons.append({"label": "Why?", "verb": "why", "value": None})
         if open_why:
@@ -218,4 +219,4 @@ def changed(old: Recipe, new: Recipe) -> str:
             words += [f"{key} {number(part)}" for key, part in value]
         else:
             words.append(f"{SHORT.get(name, name)} {number(value)}".strip())
-    return ", ".join(words[:2])
+    return ", ".join(words[:2]) + (f" +{len(words) - 2}" if len(words) > 2 else "")

@@ -19,8 +19,8 @@ IDLE_AFTER = 20  # steps without a move of the weights
 class Finding:
     """A pattern with its numbers, the diagnosis, the fix in words, and the fix as recipe fields.
 
-    `short` says the most telling number in a few words; `spoilt` that a change made a run worse
-    that had been better.
+    `short` says the most telling number in a few words; `spoilt` that there is no way on from here:
+    the run has to go back to before a change, or to its start, where `fields` can be tried.
     """
 
     pattern: str
@@ -34,16 +34,24 @@ class Finding:
 def of_error(error: Exception, recipe: Recipe) -> Finding:
     """What stopped a run."""
     if isinstance(error, NonFiniteError):
+        fix, fields = smaller(recipe)
         return Finding(
             f"at step {error.step} the {error.tensor} was not finite.",
-            f"the steps were too large; the run is back in its last finite state, {error.step}.",
-            f"a learning rate ten times smaller, {recipe.lr / 10:.3g}.",
-            fields={"lr": recipe.lr / 10},
+            f"the steps were too large. The run went back to {error.step}, its last finite state.",
+            fix,
+            fields=fields,
+            spoilt=True,
         )
     if isinstance(error, StepError):
         cause = str(error).partition(": ")[2]
         return Finding(f"step {error.step} could not be taken.", cause, "change the lines.")
     return Finding(type(error).__name__ + ".", str(error), "undo the last change.")
+
+
+def smaller(recipe: Recipe) -> tuple[str, dict[str, Any]]:
+    """What mends steps that were too large from the start, in words and as fields."""
+    lr = recipe.lr / 10
+    return f"start again with a learning rate ten times smaller, {lr:.3g}.", {"lr": lr}
 
 
 def of_lines(history: History, recipe: Recipe, since: int) -> Finding | None:
@@ -111,7 +119,10 @@ def of_curve(
             )
         else:
             diagnosis = "the steps became too large for what was learned to survive."
-        return Finding(pattern, diagnosis, "rewind to before the change.", short, spoilt=True)
+        fix, fields = smaller(recipe)
+        if out:
+            fix, fields = "start again with every line in its place.", {"stages": Recipe().stages}
+        return Finding(pattern, diagnosis, fix, short, fields, spoilt=True)
     if since > STUCK_AFTER and now > NEAR_GUESSING * guessing:
         return Finding(
             f"after {since} steps the loss is {now:.2f}; guessing costs {guessing:.2f}.",

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import nn
@@ -28,7 +30,7 @@ from interactive_training import (
 from interactive_training.engine.choices import OPTIMIZERS, SCHEDULES
 from interactive_training.exercises import Question
 from interactive_training.figures import style
-from interactive_training.figures.curves import Curve, draw
+from interactive_training.figures.curves import Curve, draw, spread
 from interactive_training.labs import TrainingLab, cells, picture, proving, trainingview
 from interactive_training.labs.statestring import LabState, StateStringError
 from tests.labs.conftest import Bowls, Labs, hear, looked_at, widgets
@@ -559,11 +561,90 @@ def test_an_explosion_is_named_and_can_be_fixed(make: Labs) -> None:
     hear(lab, "play")
     until(lambda: lab.session.error is not None)
     until(lambda: lab.view.words.state["text"].startswith("Stopped: at step"))
-    labels = [button["label"] for button in lab.view.words.state["buttons"]]
-    assert "Try the fix" in labels
     assert all(torch.isfinite(p).all() for p in lab.run.model.parameters())
-    hear(lab, "fix")
-    until(lambda: lab.run.recipe.lr == 1e5)
+    labels = [button["label"] for button in lab.view.words.state["buttons"]]
+    assert labels == ["Why?", "Rewind to 20"]  # what comes before the change is good
+    hear(lab, "why")
+    assert lab.view.words.state["why"][-1] == ["Fix", "rewind to 20, before: lr 1e+06."]
+    hear(lab, "rewind", value=20)
+    until(lambda: lab.run.index == 20)
+    assert lab.run.recipe.lr == 0.1
+
+
+def test_a_run_that_explodes_from_its_start_is_started_again(make: Labs) -> None:
+    lab = make("digits", Recipe(lr=1e6, batch_size=64))
+
+    def offered(lr: float) -> bool:
+        finding = lab.view.verdict.finding
+        labels = [button["label"] for button in lab.view.words.state["buttons"]]
+        return (
+            finding is not None
+            and finding.fields == {"lr": lr}
+            and labels == ["Try the fix", "Why?"]
+        )
+
+    hear(lab, "pace", value="full")
+    hear(lab, "play")
+    for lr in (1e5, 1e4, 1e3):
+        until(lambda lr=lr: offered(lr))
+        before = lab.run
+        hear(lab, "fix")
+        until(lambda lr=lr: lab.run.recipe.lr == lr)
+        assert lab.run is not before and lab.run.recipe.batch_size == 64
+    until(lambda: offered(100.0))  # nothing explodes any more, but its units have died
+    assert "units in layer 1 are dead" in lab.view.words.state["text"]
+    assert lab.history.first == 0
+
+
+def test_a_mark_counts_the_changes_that_it_has_no_room_for(make: Labs) -> None:
+    lab = make("digits")
+    lab.advance(3)
+    words = []
+    for change in ({"lr": 0.1}, {"clip": "norm"}, {"accumulate": 2}, {"amp": "bfloat16"}):
+        lab.change(**change)
+        words.append(lab.view.marks()[-1][1])
+    assert words[0] == "lr 0.1" and words[1].count(",") == 1
+    assert [word.partition("+")[2] for word in words] == ["", "", "1", "2"]
+
+
+def test_both_curves_have_a_step_at_the_same_place(make: Labs) -> None:
+    lab = make("digits", until=30)
+    lab.advance(10)
+    curves = lab.view.panels.pictures
+    for _ in range(5):
+        lab.advance(40)
+        assert curves.gradient.ax.get_xlim() == curves.loss.ax.get_xlim()
+    assert curves.loss.ax.get_xlim()[1] >= 210
+
+
+def test_what_a_lab_says_when_it_begins(make: Labs) -> None:
+    lab = make("digits")
+    assert lab.view.words.state["text"] == "Nothing has happened yet: press Run."
+    lab.session.playing = True
+    lab.view.show()  # at once, though the words are not due again for a while
+    assert lab.view.words.state["text"] == "Off it goes."
+    lab.session.playing = False
+
+
+@given(st.lists(st.tuples(st.floats(-0.5, 1.5), st.sampled_from((0.1, 0.2))), max_size=4))
+def test_names_stand_apart_and_near_their_lines(labels: list[tuple[float, float]]) -> None:
+    heights = sorted(height for height, _ in labels)
+    sizes = [size for _, size in labels]
+    middles = spread(heights, sizes)
+    for (a, b), (one, other) in zip(pairwise(middles), pairwise(sizes), strict=True):
+        assert b - a >= (one + other) / 2 - 1e-9
+    if middles:
+        assert middles[-1] <= 1 + 1e-9 and middles[0] >= sizes[0] / 2 - 1e-9
+    apart = all(b - a > (sizes[i] + sizes[i + 1]) / 2 for i, (a, b) in enumerate(pairwise(heights)))
+    if heights and apart and heights[0] >= sizes[0] / 2 and heights[-1] <= 1:
+        assert middles == pytest.approx(heights)
+
+
+def test_names_that_would_touch_part_to_both_sides() -> None:
+    assert spread([0.5, 0.52, 0.6], [0.1, 0.1, 0.1]) == pytest.approx([0.44, 0.54, 0.64])
+    assert spread([0.2, 0.7, 0.7], [0.1, 0.1, 0.1]) == pytest.approx([0.2, 0.65, 0.75])
+    assert spread([0.98, 0.99], [0.1, 0.1]) == pytest.approx([0.9, 1.0])  # not above the axis
+    assert spread([-0.2, 0.0], [0.1, 0.1]) == pytest.approx([0.05, 0.15])
 
 
 def test_a_question_is_asked_only_when_told_to(make: Labs) -> None:

@@ -54,6 +54,7 @@ function drawerOf(send) {
   function open(yes) {
     rest.hidden = !yes;
     more.setAttribute("aria-expanded", String(yes));
+    setText(more, yes ? "less" : "more");
   }
   return {
     node: make("div", { class: "it-drawer" }, make("div", { class: "it-note" }, more, title, " ", note), first, rest),

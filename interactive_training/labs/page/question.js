@@ -101,7 +101,7 @@ function question(el, send, model) {
     drawTools([state.mode, state.draw, state.skip, state.guess === null, counting, folded, state.folds, state.clearable], state);
     drawAnswers([tells(state) || state.mode, state.answers, state.guess, counting], state);
     if (state.mode === "bars") drawBars([state.answers, state.guess, state.hands, state.truth], state);
-    setText(problem, state.problem);
+    setText(problem, shuts(state) ? "" : state.problem);
   }
   return { draw };
 }
