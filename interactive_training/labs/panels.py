@@ -165,8 +165,8 @@ class Pictures:
             if self.half
             else GradientNorm(gradient, animated=animated)
         )
-        loss.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
-        gradient.xaxis.set_major_locator(MaxNLocator(4, integer=True))  # it is half as wide
+        for ax, parts in ((loss, 5), (gradient, 4)):  # half as wide
+            ax.xaxis.set_major_locator(MaxNLocator(parts, integer=True, steps=[1, 2, 5, 10]))
 
     def show_loss(
         self,
