@@ -29,9 +29,9 @@ from interactive_training.probes.shadow import Shadow
 UNSEEN = 24  # digits shown
 UPPER, LOWER, LARGE = 200, 132, 480  # pixels
 GRADIENT_EVERY = 0.15  # seconds while training
-# Seconds of training that a curve gets room for when its axis has to grow: drawing axes anew costs
-# as much as ten frames, which is seen at full speed.
-AHEAD = 3.0
+# Steps a second from which an axis that has to grow doubles: drawing axes anew costs as much as ten
+# frames, which takes steps at full speed.
+FAST = 200
 Marks = Sequence[tuple[int, str]]
 
 
@@ -328,8 +328,8 @@ class Panels:
         step, value = newest
         _, low, right, high = ax.viewLim.extents
         if step > right or not (value is None or low <= value <= high):
-            # A short curve stays long, but its end in view until the limits may grow again.
-            ahead = min(step + AHEAD * rate, max(2 * right, step + REST * rate))
+            # The end of the curve stays in view until the limits may grow again.
+            ahead = max(step + REST * rate, 2 * right if rate > FAST else 0)
             live.grow(ax, ahead if step > right else None, value, at_once=rate == 0)
 
     def _since_last_time(self, now: float, history: History) -> tuple[float, int]:

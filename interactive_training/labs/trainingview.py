@@ -30,6 +30,7 @@ PACE_NAMES = (
 )
 PINS = 2
 EVERY = {"words": 0.4, "answers": 0.2, "top": 0.2}  # seconds while training
+AT_FULL_SPEED = 1.5  # times as long, since every look costs steps then
 
 
 @dataclass
@@ -175,7 +176,8 @@ class TrainingView:
         self._playing = session.playing
         everything = everything or refused or begun or not session.playing
         due = {what for what, at in self.due.items() if everything or now >= at}
-        self.due.update({what: now + EVERY[what] for what in due})
+        longer = AT_FULL_SPEED if session.pace == "full" else 1
+        self.due.update({what: now + longer * EVERY[what] for what in due})
         try:
             changed = self._code_of is not None and session.run.recipe != self._code_of[0]
             if changed:  # the answer to the learner's hand goes ahead of what has to be computed
