@@ -80,11 +80,13 @@ def test_whatever_comes_in_extremes_and_means_are_kept(
     portions: list[list[float]], first: int
 ) -> None:
     """The oracle: every bucket is the same values cut out of the whole column."""
-    envelope = Envelope()
+    envelope = Envelope(2)
     for portion in portions:
-        envelope.extend(np.array([portion]))
+        envelope.extend(np.array([portion, [-value for value in portion]]))
     column = np.array([value for portion in portions for value in portion])
-    (found,) = envelope.reduced(first)
+    found, mirrored = envelope.reduced(first)
+    np.testing.assert_array_equal(mirrored.low, -found.high)  # columns leave each other alone
+    np.testing.assert_array_equal(mirrored.high, -found.low)
     assert len(found.x) == -(-len(column) // envelope.width) <= POINTS
     for i, x in enumerate(found.x):
         part = column[i * envelope.width : (i + 1) * envelope.width]
@@ -95,6 +97,19 @@ def test_whatever_comes_in_extremes_and_means_are_kept(
             assert found.mean[i] == pytest.approx(known.mean(), rel=1e-9, abs=1e-6)
         else:
             assert isnan(found.low[i]) and isnan(found.mean[i]) and isnan(found.high[i])
+
+
+def test_a_bucket_is_filled_by_what_comes_later_in_its_own_column() -> None:
+    values = np.random.default_rng(0).normal(size=(2, 1000))
+    envelope = Envelope(2)
+    for at in range(0, 1000, 37):
+        envelope.extend(values[:, at : at + 37])
+    assert envelope.width > 1
+    for column, found in zip(values, envelope.reduced(0), strict=True):
+        parts = [column[i : i + envelope.width] for i in range(0, 1000, envelope.width)]
+        assert found.low.tolist() == [part.min() for part in parts]
+        assert found.high.tolist() == [part.max() for part in parts]
+        assert found.mean == pytest.approx([part.mean() for part in parts])
 
 
 def test_two_hundred_thousand_steps_are_few_points_and_no_spike_is_lost() -> None:
