@@ -102,8 +102,8 @@ class History:
         self._recent = deque(self._earlier, maxlen=AVERAGED)
         self._envelope = Envelope(len(COLUMNS))
         # What was drawn last: of how many steps, and what it gave for which columns.
-        self._whole: tuple[int, dict[str, Reduced]] = 0, {}
-        self._parts: tuple[int, dict[str, Reduced]] = 0, {}
+        self._whole: tuple[int, dict[str, Reduced]] = -1, {}
+        self._parts: tuple[int, dict[str, Reduced]] = -1, {}
         self.extend(steps)
 
     def __len__(self) -> int:
@@ -150,10 +150,11 @@ class History:
 
         Notice: of a long history a short piece has many more points than it had in the whole.
         """
-        taken = len(self)
+        # Of the column that a step comes to last: it may be drawn while the worker appends one.
+        taken = len(self.columns[COLUMNS[-1]])
         count = int(min(max(until - self.first, 0), taken))
         if count == taken:
-            if self._whole[0] != count or not self._whole[1]:
+            if self._whole[0] != count:
                 self._whole = count, self._reduce(COLUMNS, self._envelope, count)
             return self._whole[1][name]
         if self._parts[0] != count:

@@ -112,6 +112,30 @@ def test_a_bucket_is_filled_by_what_comes_later_in_its_own_column() -> None:
         assert found.mean == pytest.approx([part.mean() for part in parts])
 
 
+@pytest.mark.parametrize("steps", [5, 500])
+@pytest.mark.parametrize("appended", range(1, len(COLUMNS)))
+def test_a_step_that_is_being_appended_waits_for_its_last_column(steps: int, appended: int) -> None:
+    history, whole = history_of(range(steps)), history_of(range(steps))
+    for name in COLUMNS[:appended]:  # as another thread finds it in the middle of `append`
+        history.columns[name].append(1.0)
+    for name in COLUMNS:
+        assert history.reduced(name).mean.tolist() == whole.reduced(name).mean.tolist()
+
+
+def test_a_step_comes_to_its_columns_in_their_order() -> None:
+    class Watched(list[float]):
+        def append(self, value: float) -> None:
+            order.append(next(name for name, column in columns.items() if column is self))
+            super().append(value)
+
+    order: list[str] = []
+    history = History()
+    columns: Any = {name: Watched() for name in COLUMNS}
+    history.columns = columns
+    history.append(step(0, 1.0))
+    assert tuple(order) == COLUMNS
+
+
 def test_two_hundred_thousand_steps_are_few_points_and_no_spike_is_lost() -> None:
     losses = np.random.default_rng(0).uniform(1, 2, 200_000)
     losses[[17, 123_456]] = 99.0, -99.0
