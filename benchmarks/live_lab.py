@@ -218,29 +218,29 @@ class Turns:
         torch.set_num_threads(1)  # as the lab's worker does for a small network
         self.rates: list[tuple[float, float]] = []
         self.lab, self.bare = lab, Run("digits", Recipe(lr=0.05), seed=1)
-        self.show = lab.session._show
+        self.drain = lab.session.drain
         self.since: tuple[float, int] | None = None
 
     def begin(self) -> None:
         """Train as fast as it can, on and on; before, the lab has gone to where it stops first."""
         while self.lab.run.index < self.lab.shown.until:
             time.sleep(0.01)
-        self.lab.session._show = self
+        self.lab.session.drain = self
         self.lab.session.put("pace", "full")
         self.lab.session.put("play")
 
     def __call__(self) -> None:
-        """Show the lab; after its turn train the bare run, with nothing under way any more."""
-        self.show()
+        """What the worker does between two frames; after a turn of the lab, the bare run's."""
+        self.drain()
         now, index = time.perf_counter(), self.lab.run.index
-        if self.since is not None and now - self.since[0] >= SECONDS:
-            kept = (index - self.since[1]) / (now - self.since[0])
-            time.sleep(SETTLE)
-            self.rates.append((kept, self.alone()))
-            now = time.perf_counter()
-        elif self.since is not None:
+        if self.since is not None and now - self.since[0] < SECONDS:
             return
-        self.since = now, index
+        if self.since is not None:
+            kept = (index - self.since[1]) / (now - self.since[0])
+            time.sleep(SETTLE)  # until nothing is under way any more
+            self.rates.append((kept, self.alone()))
+            self.lab.session._shown_at += time.perf_counter() - now  # as if no time had passed
+        self.since = time.perf_counter(), index
 
     def alone(self) -> float:
         """Steps a second of the bare run, with records."""
@@ -253,8 +253,8 @@ class Turns:
         return (self.bare.index - first) / (time.perf_counter() - start)
 
     def end(self) -> None:
-        """Let the lab show itself alone again, and stop it."""
-        self.lab.session._show = self.show
+        """Stop the lab, which has its thread to itself again."""
+        self.lab.session.drain = self.drain
         self.lab.session.put("pause")
         while self.lab.session.playing:
             time.sleep(0.001)

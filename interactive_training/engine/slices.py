@@ -1,5 +1,6 @@
 """The loss of a trained network as a surface over two of its weights, the others held."""
 
+import copy
 from dataclasses import dataclass, replace
 from functools import cache
 from math import prod
@@ -66,11 +67,12 @@ def slice_through(run: Run, first: Weight, second: Weight) -> Slice:
     data = run.task.data
     if data is None:
         raise TaskError("this run has no network to slice; give a run of a task with data.")
-    model = copied(run.model).double().eval().requires_grad_(False)
-    inputs, targets = run.inputs.detach(), run.targets
+    # Like every surface on the CPU: not every accelerator has float64.
+    model = copied(run.model).cpu().double().eval().requires_grad_(False)
+    inputs, targets = run.inputs.detach().cpu(), run.targets.cpu()
     inputs = inputs.double() if inputs.is_floating_point() else inputs
     targets = targets.double() if targets.is_floating_point() else targets
-    loss_fn = run.mean_loss_fn
+    loss_fn = copy.deepcopy(run.mean_loss_fn).cpu()
     weights: dict[str, torch.Tensor] = dict(model.named_parameters())
     trained, unit = [], []
     for name, place in (first, second):
@@ -114,7 +116,7 @@ def lowest(function: Surface, near: Point) -> tuple[Point, float]:
 def moons_slice() -> Slice:
     """Two weights in a row of a small network that has learned moons, trained at the first call."""
     task = Task.named("moons", n=120, depth=1, width=6, activation="Tanh")
-    run = Run(task, Recipe(optimizer="Adam", lr=0.03), seed=0)
+    run = Run(task, Recipe(optimizer="Adam", lr=0.03), seed=0, device="cpu")
     for _ in train(run, 300, record=False):
         pass
     return slice_through(run, ("0.weight", 4), ("2.weight", 2))

@@ -1,10 +1,12 @@
-"""The judge: a process that has imported torch and never runs a solution itself.
+"""The judge: a process that has imported torch and neither runs a solution nor judges one itself.
 
     python server.py FOLDER_OF_THE_PACKAGE
 
 Each line that comes in names a folder with a request; the solution is tried in a child, and the
 line that goes out is the verdict as JSON. A child is forked where the system can, which costs
-milliseconds; a fresh interpreter would import torch again for every check.
+milliseconds; a fresh interpreter would import torch again for every check. Where there is an
+accelerator, torch refuses to differentiate in the child of a process that has done so itself, so
+judging has a child of its own too.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 SECONDS = 5.0  # that a solution may take for all its inputs
+FORKS = hasattr(os, "fork")
 
 
 def main() -> None:
@@ -35,7 +38,28 @@ def main() -> None:
 
     torch.set_num_threads(1)
     for line in sys.stdin:
-        print(json.dumps(verdict(line.rstrip("\n"))), flush=True)
+        folder = line.rstrip("\n")
+        if not FORKS:
+            answer(folder)
+        elif not answered(folder):
+            print(flush=True)
+
+
+def answered(folder: str) -> bool:
+    """Let a child answer; return whether it came to a verdict."""
+    child = multiprocessing.get_context("fork").Process(target=answer, args=(folder,))
+    child.start()
+    try:
+        child.join()
+    finally:
+        child.terminate()  # which ends the trial too
+        child.join()
+    return child.exitcode == 0
+
+
+def answer(folder: str) -> None:
+    """Print the verdict on the solution in `folder`."""
+    print(json.dumps(verdict(folder)), flush=True)
 
 
 def verdict(folder: str) -> dict[str, Any]:
@@ -75,12 +99,11 @@ def tried(folder: str) -> str:
     """Run the solution in a child within its time; return what to say where it did not answer."""
     from interactive_training.exercises import trial
 
-    forks = hasattr(os, "fork")
-    context: Any = multiprocessing.get_context("fork" if forks else "spawn")
+    context: Any = multiprocessing.get_context("fork" if FORKS else "spawn")
     child = context.Process(target=trial.run, args=(folder,))
     child.start()
     try:
-        child.join(SECONDS if forks else SECONDS + 30)
+        child.join(SECONDS if FORKS else SECONDS + 30)
         late = child.is_alive()
     finally:
         if hasattr(os, "killpg"):

@@ -11,6 +11,7 @@ from torch import nn
 
 from interactive_training import Recipe, Run, Task, TaskError, first_difference, rewind, train
 from interactive_training.engine.run import pick_device
+from interactive_training.engine.slices import slice_through
 
 from .runs import different, noisy, same_bits, small, take
 
@@ -60,6 +61,7 @@ RECIPES = {
 needed = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.accelerator.is_available(), reason="there is no accelerator"),
+    pytest.mark.usefixtures("on_the_accelerator"),
 ]
 
 
@@ -142,3 +144,12 @@ def test_a_run_saved_on_an_accelerator_is_loaded_without_one(tmp_path: Path) -> 
     for a, b in zip(loaded.model.parameters(), run.model.parameters(), strict=True):
         assert same_bits(a, b.cpu())
     take(loaded, 3)
+
+
+@marked
+def test_a_network_trained_on_an_accelerator_is_sliced_on_the_cpu() -> None:
+    run = Run("moons")
+    take(run, 3)
+    found = slice_through(run, ("0.weight", 0), ("2.weight", 1))
+    assert found.function(torch.zeros(2, dtype=torch.float64)).device == CPU
+    assert found.height <= float(found.function(torch.tensor(found.trained))) + 1e-12

@@ -103,3 +103,22 @@ def test_of_several_loops_it_is_not_said_which_one_leaks() -> None:
     assert leaks.__name__ not in str(found)
     together = exercises.check_mean_loss(right, right, student="ada")
     assert str(together) == "2 loops: right, on 8 random inputs."
+
+
+# Stands for a machine with an accelerator: torch's autograd starts a thread for it.
+ACCELERATOR = """
+from torch.utils import backend_registration
+backend_registration._setup_privateuseone_for_python_backend("stand_in")
+"""
+
+
+def test_checks_go_on_where_there_is_an_accelerator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(ACCELERATOR)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    judge.end()
+    for _ in range(2):
+        for name, solution in RIGHT:
+            assert check_of(name)(solution, student="ada").passed, name
+    judge.end()
