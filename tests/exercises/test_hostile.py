@@ -19,6 +19,7 @@ import torch
 from interactive_training.exercises import check, check_best_rate, check_train_step
 from interactive_training.exercises.check import judge
 from interactive_training.exercises.result import Result
+from interactive_training.exercises.server import SECONDS
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -310,13 +311,15 @@ def test_an_interrupt_leaves_no_process_and_no_answer_for_the_next_check() -> No
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGALRM, interrupt)
+    start = time.monotonic()
     signal.setitimer(signal.ITIMER_REAL, 0.3)
     try:
         with pytest.raises(KeyboardInterrupt):
             check_best_rate(loops)
     finally:
         signal.signal(signal.SIGALRM, before)
-    assert len(trying) >= 2  # the judge and the solution
+    assert time.monotonic() - start < SECONDS  # not when the solution's time is up
+    assert len(trying) >= 3  # the server, the judge and the solution
     assert not any(alive(process.pid) for process in trying)
     assert check_best_rate(right)
 
