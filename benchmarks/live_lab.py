@@ -239,8 +239,15 @@ class Turns:
             kept = (index - self.since[1]) / (now - self.since[0])
             time.sleep(SETTLE)  # until nothing is under way any more
             self.rates.append((kept, self.alone()))
-            self.lab.session._shown_at += time.perf_counter() - now  # as if no time had passed
+            self.forget(time.perf_counter() - now)
         self.since = time.perf_counter(), index
+
+    def forget(self, seconds: float) -> None:
+        """Have the lab go on as if no time had passed, also for what is not in every picture."""
+        view = self.lab.view
+        self.lab.session._shown_at += seconds
+        view.panels._everything_due += seconds
+        view.due = {what: at + seconds for what, at in view.due.items()}
 
     def alone(self) -> float:
         """Steps a second of the bare run, with records."""

@@ -1,10 +1,12 @@
 """What happened, in columns: cheap to append to, and reduced to a bounded number for drawing."""
 
+import threading
 from array import array
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import inf, nan
+from math import inf, isnan, nan
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,9 @@ Floats = NDArray[np.float64]
 COLUMNS = ("loss", "per_sample", "average", "lr", "grad_norm", "clipped_norm", "amp_scale")
 AVERAGED = 20  # micro-batches in the "average" column
 POINTS = 192  # at most, of a column that is drawn: every two or three pixels
+NAMES = ("loss", "per_sample", "lr", "grad_norm", "clip_scale", "amp_scale")
+MEASURED = itemgetter(*map(Step._fields.index, NAMES))
+WAITING = 500  # steps, at most, before they come to their columns
 
 
 @dataclass(frozen=True)
@@ -42,42 +47,64 @@ class Envelope:
     def __init__(self, columns: int = 1) -> None:
         self.width = 1
         self.taken = 0  # values of each column
-        self.least = np.empty((2, columns, 0))  # of the values, and of their negatives
-        self.sums = np.empty((2, columns, 0))  # of the known values, and their number
+        # A row for each column, and then once more a row for each.
+        self.least = np.full((2 * columns, POINTS), nan)  # of the values, and of their negatives
+        self.sums = np.zeros((columns, POINTS))  # of the known values
+        self.unknown: Floats | None = None  # how many are NaN, if any is
 
     def extend(self, values: Floats) -> None:
         """Take in more values, one row for each column."""
         count = values.shape[1]
         if not count:
             return
-        begun = self.taken % self.width  # values in the last bucket, where it is not full
-        self.taken += count
-        starts = np.arange(-begun, count, self.width)
+        while self.taken + count > self.width * POINTS:
+            self._widen()
+        first = self.taken // self.width
+        starts = np.arange(-(self.taken % self.width), count, self.width)
         starts[0] = 0
-        known = ~np.isnan(values)
-        least = np.fmin.reduceat(np.stack((values, -values)), starts, axis=2)
-        sums = np.add.reduceat(np.stack((np.where(known, values, 0.0), known)), starts, axis=2)
-        if begun:
-            least[..., 0] = np.fmin(least[..., 0], self.least[..., -1])
-            sums[..., 0] += self.sums[..., -1]
-        kept = slice(None, -1) if begun else slice(None)
-        self.least = np.concatenate((self.least[..., kept], least), axis=2)
-        self.sums = np.concatenate((self.sums[..., kept], sums), axis=2)
-        while self.least.shape[2] > POINTS:
-            pairs = np.arange(0, self.least.shape[2], 2)
-            self.least = np.fmin.reduceat(self.least, pairs, axis=2)
-            self.sums = np.add.reduceat(self.sums, pairs, axis=2)
-            self.width *= 2
+        least = np.fmin.reduceat(np.concatenate((values, -values)), starts, axis=1)
+        sums = np.add.reduceat(values, starts, axis=1)
+        at = np.s_[:, first : first + len(starts)]
+        self.taken += count
+        if isnan(sums.sum()):
+            nans = np.isnan(values)
+            sums = np.add.reduceat(np.where(nans, 0.0, values), starts, axis=1)
+            if self.unknown is None:
+                self.unknown = np.zeros_like(self.sums)
+            self.unknown[at] += np.add.reduceat(nans, starts, axis=1, dtype=float)
+        self.least[at] = np.fmin(self.least[at], least)
+        self.sums[at] += sums
 
-    def reduced(self, first: int) -> list[Reduced]:
-        """The buckets of every column; `first` is the step of the first value."""
-        low, negative = self.least
-        total, count = self.sums
-        begins = self.width * np.arange(low.shape[1], dtype=float)
-        ends = np.minimum(begins + self.width, self.taken)
-        x = first + (begins + ends - 1) / 2
-        mean = np.divide(total, count, np.full(low.shape, nan), where=count > 0)
-        return [Reduced(x, *rows) for rows in zip(low, mean, -negative, strict=True)]
+    def _widen(self) -> None:
+        self.least = paired(np.fmin, self.least, nan)
+        self.sums = paired(np.add, self.sums, 0.0)
+        if self.unknown is not None:
+            self.unknown = paired(np.add, self.unknown, 0.0)
+        self.width *= 2
+
+    def reduced(self, first: int, row: int = 0) -> Reduced:
+        """The buckets of one column; `first` is the step of the first value."""
+        columns, filled = len(self.sums), -(-self.taken // self.width)
+        rest = self.taken - self.width * (filled - 1)  # values in the last bucket
+        known = np.full(filled, float(self.width))
+        x = self.width * np.arange(filled) + (first + (self.width - 1) / 2)
+        if filled:
+            known[-1] = rest
+            x[-1] += (rest - self.width) / 2
+        if self.unknown is not None:
+            known -= self.unknown[row, :filled]
+            known[known == 0] = nan
+        mean = self.sums[row, :filled] / known
+        return Reduced(
+            x, self.least[row, :filled].copy(), mean, -self.least[columns + row, :filled]
+        )
+
+
+def paired(ufunc: np.ufunc, values: Floats, empty: float) -> Floats:
+    """Neighbours brought together in the first half of as many places."""
+    found = np.full(values.shape, empty)
+    found[:, : POINTS // 2] = ufunc(values[:, ::2], values[:, 1::2])
+    return found
 
 
 class History:
@@ -86,102 +113,141 @@ class History:
     Columns are `loss`, `per_sample`, `average` (of the last 20 `per_sample`), `lr`, `grad_norm`,
     `clipped_norm` (after clipping) and `amp_scale`. `recipes` lists (step, recipe) where the
     recipe changed, `metrics` (step, metrics) where a validation was made, `skipped` the steps
-    that float16 left out, `updated` the newest step that moved the weights, or -1.
+    that float16 left out, `updated` the newest step that moved the weights, or -1. One thread may
+    append while others read.
 
     Notice: a history only grows; `until` and `fork` make new ones.
     """
 
+    # One for all, since a lock cannot be copied or pickled; nobody holds it for long.
+    _lock = threading.RLock()
+
     def __init__(self, steps: Iterable[Step] = (), *, earlier: Iterable[float] = ()) -> None:
         self.first = 0
-        self.columns = {name: array("d") for name in COLUMNS}
         self.recipes: list[tuple[int, Recipe]] = []
         self.metrics: list[tuple[int, dict[str, float]]] = []
         self.skipped: list[int] = []
         self.updated = -1
+        self._recipe: Recipe | None = None  # of the newest step
+        self._waiting: list[float] = []  # what is MEASURED of steps that are not yet in the table
+        self._table = array("d")  # the columns, one step after the other
         self._earlier = tuple(earlier)  # what came before the first step, for its average
-        self._recent = deque(self._earlier, maxlen=AVERAGED)
         self._envelope = Envelope(len(COLUMNS))
-        # What was drawn last: of how many steps, and what it gave for which columns.
-        self._whole: tuple[int, dict[str, Reduced]] = -1, {}
-        self._parts: tuple[int, dict[str, Reduced]] = -1, {}
+        # What was drawn last of each column, as a whole and of a piece, and of how many steps.
+        self._drawn: dict[tuple[str, bool], tuple[int, Reduced]] = {}
         self.extend(steps)
 
     def __len__(self) -> int:
-        return len(self.columns["loss"])
+        with self._lock:
+            self._take_in()
+            return len(self._table) // len(COLUMNS)
 
     def append(self, step: Step) -> None:
         """Add the record of the next step."""
-        if not len(self):
-            self.first = step.index
-        self._recent.append(step.per_sample)
-        columns = self.columns
-        columns["loss"].append(step.loss)
-        columns["per_sample"].append(step.per_sample)
-        columns["average"].append(sum(self._recent) / len(self._recent))
-        columns["lr"].append(step.lr)
-        columns["grad_norm"].append(step.grad_norm)
-        columns["clipped_norm"].append(step.grad_norm * step.clip_scale)
-        columns["amp_scale"].append(step.amp_scale)
-        last = self.recipes[-1][1] if self.recipes else None
-        if last is not step.recipe and last != step.recipe:  # mostly it is the same object
-            self.recipes.append((step.index, step.recipe))
-        if step.metrics:
-            self.metrics.append((step.index, dict(step.metrics)))
-        if step.skipped:
-            self.skipped.append(step.index)
+        # A training loop waits for this. The table can wait: many steps at once cost far less.
+        if step.recipe is not self._recipe or step.metrics or step.skipped:
+            self._note(step)
         if step.updated:
             self.updated = step.index
+        self._waiting.extend(MEASURED(step))
+        if len(self._waiting) > WAITING * len(NAMES):
+            self._take_in()
 
     def extend(self, steps: Iterable[Step]) -> None:
         """Add the records of the next steps."""
         for step in steps:
             self.append(step)
 
+    def _note(self, step: Step) -> None:
+        """Write down what few steps have; the first one is among them."""
+        if self._recipe is None and not self._table:
+            self.first = step.index
+        self._recipe = step.recipe
+        if not self.recipes or self.recipes[-1][1] != step.recipe:  # equal ones may be two objects
+            self.recipes.append((step.index, step.recipe))
+        if step.metrics:
+            self.metrics.append((step.index, dict(step.metrics)))
+        if step.skipped:
+            self.skipped.append(step.index)
+
+    def _take_in(self) -> None:
+        """Put the steps that wait into the table."""
+        with self._lock:
+            waiting = self._waiting[:]  # more may come meanwhile
+            if not waiting:
+                return
+            measured = np.array(waiting).reshape(-1, len(NAMES))
+            loss, per_sample, lr, grad_norm, clip_scale, amp_scale = measured.T
+            recent = deque(self._last_losses(), maxlen=AVERAGED)
+            average = []
+            for value in per_sample.tolist():
+                recent.append(value)
+                average.append(sum(recent) / len(recent))
+            rows = np.empty((len(measured), len(COLUMNS)))
+            for at, column in enumerate(
+                (loss, per_sample, average, lr, grad_norm, grad_norm * clip_scale, amp_scale)
+            ):
+                rows[:, at] = column
+            new, taken = array("d", rows.tobytes()), measured.size
+            self._table += new  # here ends what an interrupt may come into: it comes after calls
+            del self._waiting[:taken]
+
+    def _last_losses(self) -> list[float]:
+        """What the next average is taken of."""
+        last = self._table[-AVERAGED * len(COLUMNS) :]
+        return [*self._earlier, *last[COLUMNS.index("per_sample") :: len(COLUMNS)]]
+
+    def _rows(self, first: int, end: int) -> Floats:
+        """Some steps of the table, one row for each column; to be copied under the lock."""
+        return np.frombuffer(self._table).reshape(-1, len(COLUMNS))[first:end].T
+
     def column(self, name: str) -> Floats:
         """All values of a column, one a step."""
-        return np.array(self.columns[name])
+        with self._lock:
+            return self._rows(0, len(self))[COLUMNS.index(name)].copy()
 
     def last(self, name: str) -> float:
         """The newest value of a column, or NaN."""
-        return self.columns[name][-1] if len(self) else nan
+        with self._lock:
+            return self._table[COLUMNS.index(name) - len(COLUMNS)] if len(self) else nan
 
     def reduced(self, name: str, until: float = inf) -> Reduced:
         """A column for drawing, in at most 192 points; only what comes before step `until`.
 
         Notice: of a long history a short piece has many more points than it had in the whole.
         """
-        # Of the column that a step comes to last: it may be drawn while the worker appends one.
-        taken = len(self.columns[COLUMNS[-1]])
-        count = int(min(max(until - self.first, 0), taken))
-        if count == taken:
-            if self._whole[0] != count:
-                self._whole = count, self._reduce(COLUMNS, self._envelope, count)
-            return self._whole[1][name]
-        if self._parts[0] != count:
-            self._parts = count, {}
-        if name not in self._parts[1]:
-            self._parts[1].update(self._reduce((name,), Envelope(), count))
-        return self._parts[1][name]
+        with self._lock:
+            taken = len(self)
+            count = int(min(max(until - self.first, 0), taken))
+            whole = count == taken
+            drawn = self._drawn.get((name, whole))
+            if drawn is None or drawn[0] != count:
+                drawn = self._drawn[name, whole] = count, self._reduce(name, count, whole)
+            return drawn[1]
 
-    def _reduce(self, names: tuple[str, ...], envelope: Envelope, count: int) -> dict[str, Reduced]:
+    def _reduce(self, name: str, count: int, whole: bool) -> Reduced:
+        at = COLUMNS.index(name)
         if count <= POINTS:  # every value is a point
-            x = self.first + np.arange(count, dtype=float)
-            values = {name: np.array(self.columns[name][:count]) for name in names}
-            return {name: Reduced(x, each, each, each) for name, each in values.items()}
-        envelope.extend(np.array([self.columns[name][envelope.taken : count] for name in names]))
-        return dict(zip(names, envelope.reduced(self.first), strict=True))
+            values = self._rows(0, count)[at].copy()
+            return Reduced(self.first + np.arange(count, dtype=float), values, values, values)
+        if whole:
+            self._envelope.extend(self._rows(self._envelope.taken, count))
+            return self._envelope.reduced(self.first, at)
+        part = Envelope()
+        part.extend(self._rows(0, count)[at : at + 1])
+        return part.reduced(self.first)
 
     def until(self, index: int) -> "History":
         """A history of its own with the steps before `index`."""
-        keep = max(0, index - self.first)
         found = History(earlier=self._earlier)
+        with self._lock:
+            self._take_in()
+            found._table = self._table[: max(0, index - self.first) * len(COLUMNS)]
         found.first = self.first
-        found.columns = {name: values[:keep] for name, values in self.columns.items()}
         found.recipes = [item for item in self.recipes if item[0] < index]
         found.metrics = [item for item in self.metrics if item[0] < index]
         found.skipped = [step for step in self.skipped if step < index]
         found.updated = min(self.updated, index - 1)
-        found._recent.extend(found.columns["per_sample"][-AVERAGED:])
         return found
 
     def copy(self) -> "History":
@@ -190,4 +256,6 @@ class History:
 
     def fork(self) -> "History":
         """An empty history that goes on from this one: its first averages know the last steps."""
-        return History(earlier=self._recent)
+        with self._lock:
+            self._take_in()
+            return History(earlier=self._last_losses()[-AVERAGED:])

@@ -129,6 +129,12 @@ class LossCurve:
         self.labels.show(ends)
         self._write_guess(guess or Guess(0))
 
+    def follow(self, you: Curve, ghost: Curve | None) -> None:
+        """Draw only how far the run and its ghost have come; the next `show` brings the rest."""
+        self.you.set_data(you.x, you.y)
+        if ghost is not None:
+            self.ghost.set_data(ghost.x, ghost.y)
+
     def _write_guess(self, guess: Guess) -> None:
         """Write the guess at the right, beside the axes' label, or above it where both are long."""
         said = f"your guess: {guess.words}" if guess.words else ""
@@ -348,9 +354,9 @@ def zigzag(curve: Curve) -> Curve:
 def draw(line: Line2D, curve: Curve) -> None:
     """Put a curve into a line; one that stays as it is is not drawn anew."""
     x, y = line.get_data()
-    empty = np.size(x) == len(curve.x) == 0  # as most lines are most of the time
-    same = empty or (np.array_equal(curve.x, x) and np.array_equal(curve.y, y, equal_nan=True))
-    if not same:
+    empty = len(x) == len(curve.x) == 0  # as most lines are most of the time
+    same = len(x) == len(curve.x) and (curve.x == x).all()
+    if not empty and not (same and np.array_equal(curve.y, y, equal_nan=True)):
         line.set_data(curve.x, curve.y)
 
 

@@ -28,7 +28,7 @@ from interactive_training.probes.shadow import Shadow
 
 UNSEEN = 24  # digits shown
 UPPER, LOWER, LARGE = 200, 132, 480  # pixels
-GRADIENT_EVERY = 0.15  # seconds while training
+EVERYTHING_EVERY = 0.15  # seconds while training
 # Steps a second from which an axis that has to grow doubles: drawing axes anew costs as much as ten
 # frames, which takes steps at full speed.
 FAST = 200
@@ -39,6 +39,11 @@ def curve(history: History, column: str, until: float = inf) -> Curve:
     """A column of a history as a line to draw, of its steps before `until`."""
     reduced = history.reduced(column, until)
     return Curve(reduced.x, reduced.mean, reduced.low, reduced.high)
+
+
+def average(history: History | None) -> Curve | None:
+    """The loss of a ghost as a line to draw, if there is one."""
+    return None if history is None else curve(history, "average")
 
 
 class Answers(Protocol):
@@ -182,13 +187,17 @@ class Pictures:
         you = curve(session.history, "average")
         self.loss.show(
             Curve(you.x, you.y, raw.low, raw.high),
-            ghost=curve(ghost, "average") if ghost is not None else None,
+            ghost=average(ghost),
             ghost_name=ghost_name(session.run),
             before=curve(before, "average", right) if before and ghost is None else None,
             pins=[curve(pin, "average", right) for pin in pins],
             marks=marks,
             guess=guess,
         )
+
+    def follow_loss(self, session: Session) -> None:
+        """Draw how far the loss of the run and of its ghost have come; the cheap part of it."""
+        self.loss.follow(curve(session.history, "average"), average(session.ghost_history))
 
     def show_gradient(self, session: Session, marks: Marks) -> None:
         """Draw the gradient's length, or float16's loss scale."""
@@ -268,7 +277,7 @@ class Panels:
         self.task = run.task
         self.shadow = None if run.task.is_surface else Shadow(run)
         self.ghost_shadow = None if run.task.is_surface else Shadow(run)
-        self._gradient_due = 0.0
+        self._everything_due = 0.0
         self._then = (0.0, 0)  # when the curves were drawn last, and up to which step
         self._drawn: list[LiveFigure] = []
 
@@ -289,24 +298,32 @@ class Panels:
         pins: Sequence[History],
         guess: Guess | None,
         steps: int,
+        *,
+        everything: bool = False,
     ) -> None:
-        """Draw the two curves; while training, the gradient's less often. `update` sends them.
+        """Draw the two curves; while training, some of them less often. `update` sends them.
 
-        `steps` is how many they should have room for.
+        `steps` is how many they should have room for. Unless `everything` is asked for, the
+        gradient comes with every fifth picture or so, and at full speed all that surrounds the
+        lines of the loss: a picture of these two alone costs half as many steps.
         """
         history = session.history
         now = time.monotonic()
         seconds, taken = self._since_last_time(now, history)
         rate = max(0, taken) / max(seconds, FRAME) if session.playing else 0.0
+        everything = everything or not session.playing or now >= self._everything_due
         with self.loss.lock:
             if taken < 0:
                 self._start_over(session, steps)
-            self._grow(self.loss, self.pictures.loss.ax, reach(history, "average"), rate)
-            self.pictures.show_loss(session, marks, pins, guess)  # names stand where lines end
+            grown = self._grow(self.loss, self.pictures.loss.ax, reach(history, "average"), rate)
+            if everything or grown or taken < 0 or rate <= FAST:
+                self.pictures.show_loss(session, marks, pins, guess)
+            else:
+                self.pictures.follow_loss(session)
         self._drawn.append(self.loss)
-        if session.playing and now < self._gradient_due:
+        if not everything:
             return
-        self._gradient_due = now + GRADIENT_EVERY
+        self._everything_due = now + EVERYTHING_EVERY
         with self.gradient.lock:
             column = "amp_scale" if self.pictures.half else "grad_norm"
             _, value = reach(history, column)
@@ -320,17 +337,18 @@ class Panels:
 
     def _grow(
         self, live: LiveFigure, ax: Axes, newest: tuple[float, float | None], rate: float
-    ) -> None:
+    ) -> bool:
         """Bring the newest step and value into the picture, with room for `rate` steps a second.
 
         At rest, with 0, it happens at once: nothing follows that would do so later.
         """
         step, value = newest
         _, low, right, high = ax.viewLim.extents
-        if step > right or not (value is None or low <= value <= high):
-            # The end of the curve stays in view until the limits may grow again.
-            ahead = max(step + REST * rate, 2 * right if rate > FAST else 0)
-            live.grow(ax, ahead if step > right else None, value, at_once=rate == 0)
+        if step <= right and (value is None or low <= value <= high):
+            return False
+        # The end of the curve stays in view until the limits may grow again.
+        ahead = max(step + REST * rate, 2 * right if rate > FAST else 0)
+        return live.grow(ax, ahead if step > right else None, value, at_once=rate == 0)
 
     def _since_last_time(self, now: float, history: History) -> tuple[float, int]:
         """How many seconds ago the curves were drawn, and how many steps have come since."""

@@ -30,7 +30,7 @@ PACE_NAMES = (
 )
 PINS = 2
 EVERY = {"words": 0.4, "answers": 0.2, "top": 0.2}  # seconds while training
-AT_FULL_SPEED = 1.5  # times as long, since every look costs steps then
+AT_FULL_SPEED = 2  # times as long, since every look costs steps then
 
 
 @dataclass
@@ -181,13 +181,13 @@ class TrainingView:
         try:
             changed = self._code_of is not None and session.run.recipe != self._code_of[0]
             if changed:  # the answer to the learner's hand goes ahead of what has to be computed
-                self._draw_curves()
+                self._draw_curves(everything=True)
                 self.panels.update(urgent=True)
             if "words" in due:
                 self.verdict = judge(session, self.panels)
                 if self.shown.asking is not None:
                     self.shown.asking.judge(session, self.verdict)
-            self._draw_curves()
+            self._draw_curves(everything)
             if "answers" in due:
                 self.panels.show_answers(session)
             self.panels.update()
@@ -205,11 +205,13 @@ class TrainingView:
             self._code_of = code
             self._show_code(again=refused)
 
-    def _draw_curves(self) -> None:
+    def _draw_curves(self, everything: bool) -> None:
         session, shown = self.session, self.shown
         # A room tells two lines apart, not four: yours and the unchanged run's.
         pins = [] if shown.large else shown.pins
-        self.panels.show_curves(session, self.marks(), pins, self.guess(), self.span())
+        self.panels.show_curves(
+            session, self.marks(), pins, self.guess(), self.span(), everything=everything
+        )
 
     def _show_top(self, again: bool) -> None:
         session, shown = self.session, self.shown

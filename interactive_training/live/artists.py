@@ -37,6 +37,7 @@ from interactive_training.live.encode import (
 
 Style = dict[str, Any]
 Points = NDArray[np.float64]
+Stretch = tuple[Points, Points] | None
 
 EDGE = 1e-6  # fractions; rounding must not put a point on the edge outside
 FAR = 50.0  # fractions; canvases lose precision far outside, and no one sees it there
@@ -45,15 +46,19 @@ _STEPS = {"steps": "pre", "steps-pre": "pre", "steps-mid": "mid", "steps-post": 
 
 
 class Place:
-    """Where an axes lies, to turn what its transforms give into fractions of it."""
+    """Where an axes lies, to turn what its transforms give into fractions of it.
+
+    It is good until limits, size or theme change: of data and axes coordinates it knows by heart
+    how they are stretched.
+    """
 
     def __init__(self, ax: Axes) -> None:
         self.ax = ax
         x, y, width, height = ax.bbox.bounds
         self.origin = np.array((x, y))
         self.size = np.array((width, height))
-        # By id, since a transform has no hash; kept here, so that the id stays its own.
-        self._stretches: dict[int, tuple[Transform, tuple[Points, Points] | None]] = {}
+        self._data = self._measured(ax.transData)
+        self._axes = self._measured(ax.transAxes)
 
     def fractions(self, points: ArrayLike, transform: Transform) -> Points:
         """Return `points`, shape (n, 2), as fractions of the axes; NaN stays NaN."""
@@ -70,18 +75,18 @@ class Place:
         np.minimum(shown, FAR, out=shown)
         return np.maximum(shown, -FAR, out=shown)
 
-    def _stretch(self, transform: Transform) -> tuple[Points, Points] | None:
+    def _stretch(self, transform: Transform) -> Stretch:
         """Return what the linear part multiplies x and y by and then adds; None if it turns."""
-        known = self._stretches.get(id(transform))
-        if known is not None:
-            return known[1]
+        if transform is self.ax.transData:
+            return self._data
+        return self._axes if transform is self.ax.transAxes else self._measured(transform)
+
+    def _measured(self, transform: Transform) -> Stretch:
         matrix = transform.get_affine().get_matrix()
-        stretch = None
-        if matrix[0, 1] == 0 == matrix[1, 0]:
-            factor = matrix.diagonal()[:2] / self.size
-            stretch = factor, (matrix[:2, 2] - self.origin) / self.size
-        self._stretches[id(transform)] = transform, stretch
-        return stretch
+        if not matrix[0, 1] == 0 == matrix[1, 0]:
+            return None
+        factor = matrix.diagonal()[:2] / self.size
+        return factor, (matrix[:2, 2] - self.origin) / self.size
 
 
 def line_style(line: Line2D) -> Style:
@@ -105,12 +110,13 @@ def line_style(line: Line2D) -> Style:
             "face": css(line.get_markerfacecolor(), alpha),
             "edge": css(line.get_markeredgecolor(), alpha),
             "width": line.get_markeredgewidth(),
+            "every": _spacing(line),
         }
     return style
 
 
 def line_block(line: Line2D, place: Place) -> list[bytes]:
-    """The vertices and the points that carry a marker."""
+    """The vertices and the points that carry a marker, where the browser cannot pick them."""
     # Not get_xydata(): it fails if another thread is between setting x and y. Cut to the common
     # length, such a frame shows one odd picture, and the update that follows heals it.
     x = _plain(line.get_xdata(), line.convert_xunits)
@@ -121,12 +127,10 @@ def line_block(line: Line2D, place: Place) -> list[bytes]:
     points[:, 1] = y[:length]
     points = place.fractions(points, line.get_transform())
     every = line.get_markevery()
-    if not _marked(line) or length == 0:
+    if not _marked(line) or length == 0 or _spacing(line):
         marked = points[:0]
     elif every is None:
         marked = points
-    elif isinstance(every, float):
-        marked = _spaced(points, every, place.size)
     else:
         pixels = Path(points * place.size)
         marked = _mark_every_path(every, pixels, IdentityTransform(), place.ax).vertices
@@ -134,23 +138,13 @@ def line_block(line: Line2D, place: Place) -> list[bytes]:
     return [*listed(points), *listed(marked)]
 
 
-def _spaced(points: Points, every: float, size: Points) -> Points:
-    """The points nearest to places that lie `every` of the axes' diagonal apart along the line.
+def _spacing(line: Line2D) -> float | None:
+    """How far apart the markers are along the line, in diagonals of the axes; None if otherwise.
 
-    As matplotlib picks them, in a third of its time: the lab's lines have such markers.
+    The lab's lines have such markers, and to pick them takes numpy as long as all the rest.
     """
-    pixels = points * size
-    steps = np.hypot(*(pixels[1:] - pixels[:-1]).T)
-    if np.isnan(steps).any():
-        known = ~np.isnan(pixels).any(axis=1)
-        return _spaced(points[known], every, size) if known.any() else points[:0]
-    way = np.concatenate(([0.0], np.cumsum(steps)))
-    wanted = np.arange(0.0, way[-1], every * np.hypot(*size))
-    after = np.searchsorted(way, wanted)
-    before = np.maximum(after - 1, 0)
-    nearest = np.where(wanted - way[before] <= way[after] - wanted, before, after)
-    chosen: Points = points[np.unique(nearest)]
-    return chosen
+    every = line.get_markevery()
+    return every if isinstance(every, float) and every > 0 else None
 
 
 def points_style(points: PathCollection) -> Style:

@@ -620,10 +620,11 @@ const PAINT = {
       ctx.stroke();
     }
     if (!style.marker) return;
-    const { path, size, face, edge, width } = style.marker;
+    const { path, size, face, edge, width, every } = style.marker;
     const shape = new Path2D(path);
-    for (let i = 0; i < block.marked.length; i += 2) {
-      stamp(ctx, shape, place.x(block.marked[i]), place.y(block.marked[i + 1]), size, {
+    const marked = every ? spaced(block.points, every, place) : block.marked;
+    for (let i = 0; i < marked.length; i += 2) {
+      stamp(ctx, shape, place.x(marked[i]), place.y(marked[i + 1]), size, {
         face,
         edge,
         width,
@@ -735,6 +736,28 @@ function stepped(points, steps) {
     found.push(x1, y1);
   }
   return found;
+}
+
+// The points nearest to places that lie `every` of the axes' diagonal apart along a line, as
+// matplotlib picks them.
+export function spaced(points, every, { width, height }) {
+  const [known, ways] = [[], []];
+  for (let i = 0; i < points.length; i += 2) {
+    const [x, y] = [points[i], points[i + 1]];
+    if (Number.isNaN(x) || Number.isNaN(y)) continue;
+    const [x0, y0] = known.at(-1) ?? [x, y];
+    ways.push((ways.at(-1) ?? 0) + Math.hypot((x - x0) * width, (y - y0) * height));
+    known.push([x, y]);
+  }
+  const chosen = new Set();
+  const apart = every * Math.hypot(width, height);
+  for (let k = 0, after = 0; k * apart < ways.at(-1); k++) {
+    const wanted = k * apart;
+    while (ways[after] < wanted) after++;
+    const before = Math.max(after - 1, 0);
+    chosen.add(wanted - ways[before] <= ways[after] - wanted ? before : after);
+  }
+  return [...chosen].flatMap((i) => known[i]);
 }
 
 // Draw one marker; its outline is of size 1 with y upward.

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
-from operator import methodcaller
 from typing import Any, NamedTuple
 
 from matplotlib.artist import Artist
@@ -54,8 +53,8 @@ _KINDS: tuple[tuple[type[Artist], Kind], ...] = (
 def moving(figure: Figure) -> Iterator[tuple[int, Artist]]:
     """Yield the animated artists of `figure` with the index of their axes, lowest first."""
     for index, ax in sorted(enumerate(figure.axes), key=lambda pair: pair[1].get_zorder()):
-        animated = filter(methodcaller("get_animated"), ax.get_children())
-        for artist in sorted(animated, key=methodcaller("get_zorder")):
+        animated = [artist for artist in ax.get_children() if artist.get_animated()]
+        for artist in sorted(animated, key=Artist.get_zorder):
             yield index, artist
 
 
@@ -136,30 +135,35 @@ def _neighbours(one: Artist, other: Rectangle) -> bool:
     )
 
 
-Known = dict[Artist, tuple[Style, bytes]]
+@dataclass
+class Known:
+    """What was packed before; a new one is due when size, limits or theme of the figure change."""
+
+    places: dict[Axes, Place] = field(default_factory=dict)
+    blocks: dict[Artist, tuple[Style, bytes]] = field(default_factory=dict)
 
 
 def pack(figure: Figure, parts: Sequence[Item], known: Known) -> tuple[list[Style], list[bytes]]:
     """Return the style and the block of each of `parts`.
 
-    Parameters: `known` holds what was packed before, and is kept up to date; give an empty one
-    when the figure's size, limits or theme have changed.
+    Parameters: `known` is kept up to date.
     """
-    places: dict[int, Place] = {}
+    places, blocks = known.places, known.blocks
     axes: list[Axes] = figure.axes
     packed: list[tuple[Style, bytes]] = []
     for part in parts:
-        found = known.get(part.first)
+        found = blocks.get(part.first)
         if found is None or part.changed:
             part.first.stale = False  # before it is read: a change from now on is seen next time
-            place = places.get(part.axes)
+            ax = axes[part.axes]
+            place = places.get(ax)
             if place is None:
-                place = places[part.axes] = Place(axes[part.axes])
-            found = known[part.first] = _packed(part, place)
+                place = places[ax] = Place(ax)
+            found = blocks[part.first] = _packed(part, place)
         packed.append(found)
-    if len(known) > len(parts):  # artists were taken out of the figure
-        for gone in known.keys() - {part.first for part in parts}:
-            del known[gone]
+    if len(blocks) > len(parts):  # artists were taken out of the figure
+        for gone in blocks.keys() - {part.first for part in parts}:
+            del blocks[gone]
     return [style for style, _ in packed], [block for _, block in packed]
 
 

@@ -53,7 +53,7 @@ class Picture:
         self._layout = 0
         self._limits: list[tuple[Any, ...]] = []
         self._told: tuple[Any, ...] = ()  # what the browser has of all but the frame
-        self._packed: pack.Known = {}
+        self._packed = pack.Known()
 
     def show_on(self, page: Page) -> None:
         """Take the size and the theme of `page` from now on."""
@@ -91,7 +91,7 @@ class Picture:
         if self.page is not None:  # back to the page's size, colours and places of the axes
             self._dress(self.page)
             self.figure.draw_without_rendering()
-            self._packed.clear()
+            self._packed = pack.Known()
         return png
 
     def _background(self) -> bytes:
@@ -99,7 +99,7 @@ class Picture:
         self._dress(self.page)
         png = background.draw(self._canvas)
         self._limits = background.limits(self.figure)
-        self._packed.clear()
+        self._packed = pack.Known()
         self._layout += 1
         self.stale = False
         return png

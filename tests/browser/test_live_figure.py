@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.image import imread
+from matplotlib.lines import _mark_every_path
+from matplotlib.path import Path as MatplotlibPath
+from matplotlib.transforms import IdentityTransform
+
+from interactive_training import live
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Notebook, OpenNotebook
@@ -100,6 +106,44 @@ def test_the_canvas_shows_what_matplotlib_draws(lab: OpenNotebook, density: int)
         assert different(canvas, whole, density) < SAME
         assert different(canvas, still, density) > 100  # the comparison can tell
         assert notebook.run_code("print(live._picture._layout)").strip() == str(number)
+    assert notebook.errors == []
+
+
+def test_evenly_spaced_markers_are_those_that_matplotlib_picks(lab: OpenNotebook) -> None:
+    notebook = lab(SETUP, "live = LiveFigure(loss_figure())\nlive")
+    random = np.random.default_rng(0)
+    size = {"width": 400, "height": 150}
+    ax = Figure(figsize=(4, 1.5), dpi=100).add_axes((0, 0, 1, 1))
+    lines = [np.zeros((1, 2)), np.full((3, 2), np.nan), np.full((3, 2), 0.5)]
+    for count in (2, 7, 60, 200, 384):
+        for holes in (0, 5):
+            line = np.column_stack((np.linspace(0, 1, count), random.uniform(0.1, 0.9, count)))
+            line[random.integers(0, count, holes)] = np.nan
+            lines.append(line)
+    source = (Path(live.__file__).parent / "figure.js").read_text()
+    for every in (0.02, 0.14, 0.9, 5.0):
+        found = notebook.page.evaluate(
+            """async ([source, lines, every, size]) => {
+                const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+                const { spaced } = await import(url);
+                const numbers = (line) => line.map((value) => value ?? NaN);
+                return lines.map((line) => spaced(numbers(line), every, size));
+            }""",
+            [
+                source,
+                [[None if np.isnan(v) else v for v in line.ravel()] for line in lines],
+                every,
+                size,
+            ],
+        )
+        for line, chosen in zip(lines, found, strict=True):
+            known = line[~np.isnan(line).any(axis=1)]
+            expected = known[:0]
+            if len(known):
+                pixels = known * (size["width"], size["height"])
+                picked = _mark_every_path(every, MatplotlibPath(pixels), IdentityTransform(), ax)
+                expected = picked.vertices / (size["width"], size["height"])
+            np.testing.assert_allclose(np.reshape(chosen, (-1, 2)), expected, atol=1e-9)
     assert notebook.errors == []
 
 

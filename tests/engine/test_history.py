@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+import sys
 from math import inf, isnan, nan
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -84,7 +88,7 @@ def test_whatever_comes_in_extremes_and_means_are_kept(
     for portion in portions:
         envelope.extend(np.array([portion, [-value for value in portion]]))
     column = np.array([value for portion in portions for value in portion])
-    found, mirrored = envelope.reduced(first)
+    found, mirrored = envelope.reduced(first, 0), envelope.reduced(first, 1)
     np.testing.assert_array_equal(mirrored.low, -found.high)  # columns leave each other alone
     np.testing.assert_array_equal(mirrored.high, -found.low)
     assert len(found.x) == -(-len(column) // envelope.width) <= POINTS
@@ -105,35 +109,77 @@ def test_a_bucket_is_filled_by_what_comes_later_in_its_own_column() -> None:
     for at in range(0, 1000, 37):
         envelope.extend(values[:, at : at + 37])
     assert envelope.width > 1
-    for column, found in zip(values, envelope.reduced(0), strict=True):
+    for row, column in enumerate(values):
+        found = envelope.reduced(0, row)
         parts = [column[i : i + envelope.width] for i in range(0, 1000, envelope.width)]
         assert found.low.tolist() == [part.min() for part in parts]
         assert found.high.tolist() == [part.max() for part in parts]
         assert found.mean == pytest.approx([part.mean() for part in parts])
 
 
-@pytest.mark.parametrize("steps", [5, 500])
-@pytest.mark.parametrize("appended", range(1, len(COLUMNS)))
-def test_a_step_that_is_being_appended_waits_for_its_last_column(steps: int, appended: int) -> None:
-    history, whole = history_of(range(steps)), history_of(range(steps))
-    for name in COLUMNS[:appended]:  # as another thread finds it in the middle of `append`
-        history.columns[name].append(1.0)
-    for name in COLUMNS:
-        assert history.reduced(name).mean.tolist() == whole.reduced(name).mean.tolist()
+def same(one: History, other: History) -> bool:
+    return len(one) == len(other) and all(
+        one.column(name).tolist() == other.column(name).tolist()
+        and one.reduced(name).mean.tolist() == other.reduced(name).mean.tolist()
+        for name in COLUMNS
+    )
 
 
-def test_a_step_comes_to_its_columns_in_their_order() -> None:
-    class Watched(list[float]):
-        def append(self, value: float) -> None:
-            order.append(next(name for name, column in columns.items() if column is self))
-            super().append(value)
+def test_an_interrupt_before_any_line_loses_and_doubles_nothing() -> None:
+    """But before the last: an interrupt comes after a call, and the line before it has none."""
+    code = History._take_in.__code__
+    lines = sorted({line for _, _, line in code.co_lines() if line} - {code.co_firstlineno})
+    interrupted = 0
+    for stop in lines[:-1]:
 
-    order: list[str] = []
+        def trace(frame: Any, event: str, _: Any, stop: int = stop) -> Any:
+            if (frame.f_code, event, frame.f_lineno) == (code, "line", stop):
+                raise KeyboardInterrupt
+            return trace
+
+        history = history_of(range(30))
+        assert len(history) == 30
+        history.extend(step(i, i) for i in range(30, 60))
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            history.last("loss")
+        except KeyboardInterrupt:
+            interrupted += 1
+        finally:
+            sys.settrace(before)
+        assert same(history, history_of(range(60))), stop
+    assert interrupted > 10
+
+
+def test_a_history_is_read_whole_while_another_thread_appends() -> None:
+    steps = 20_000
     history = History()
-    columns: Any = {name: Watched() for name in COLUMNS}
-    history.columns = columns
-    history.append(step(0, 1.0))
-    assert tuple(order) == COLUMNS
+    worker = Thread(
+        target=lambda: history.extend(step(i, i, lr=i, grad_norm=i) for i in range(steps))
+    )
+    worker.start()
+    lengths = []
+    while worker.is_alive():
+        count = len(history)
+        lengths.append(count)
+        for name in ("loss", "per_sample", "lr", "grad_norm"):
+            found = history.column(name)
+            assert found.tolist() == list(range(len(found)))
+            assert len(found) >= count
+            count = len(found)
+        points = history.reduced("loss"), history.reduced("grad_norm")
+        assert all(np.array_equal(reduced.x, reduced.mean) for reduced in points)
+    assert len(set(lengths)) > 3 and lengths == sorted(lengths)
+    assert same(history, History(step(i, i, lr=i, grad_norm=i) for i in range(steps)))
+
+
+def test_a_history_can_be_pickled_and_copied() -> None:
+    history = history_of(range(700))
+    for twin in (pickle.loads(pickle.dumps(history)), copy.deepcopy(history)):
+        assert same(twin, history)
+        twin.append(step(700, 7.0))
+        assert len(history) == 700
 
 
 def test_two_hundred_thousand_steps_are_few_points_and_no_spike_is_lost() -> None:

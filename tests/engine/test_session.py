@@ -25,6 +25,7 @@ from interactive_training import (
 )
 from interactive_training.engine.choices import STAGES
 from interactive_training.engine.difference import difference
+from interactive_training.engine.history import COLUMNS
 from interactive_training.engine.session import SAME_DRAG, UNDOS
 
 LONG = 20.0  # seconds after which something is stuck
@@ -533,7 +534,7 @@ def full_state(session: Session) -> tuple[Any, ...]:
     histories = session.history, session.ghost_history, session.before
     return (
         [
-            h and {name: h.column(name).tolist() for name in h.columns} | {"at": h.first}
+            h and {name: h.column(name).tolist() for name in COLUMNS} | {"at": h.first}
             for h in histories
         ],
         session.run.index,
