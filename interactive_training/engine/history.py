@@ -19,9 +19,10 @@ Floats = NDArray[np.float64]
 COLUMNS = ("loss", "per_sample", "average", "lr", "grad_norm", "clipped_norm", "amp_scale")
 AVERAGED = 20  # micro-batches in the "average" column
 POINTS = 192  # at most, of a column that is drawn: every two or three pixels
-NAMES = ("loss", "per_sample", "lr", "grad_norm", "clip_scale", "amp_scale")
-MEASURED = itemgetter(*map(Step._fields.index, NAMES))
-WAITING = 500  # steps, at most, before they come to their columns
+# What the columns are made of.
+FIELDS = ("loss", "per_sample", "lr", "grad_norm", "clip_scale", "amp_scale")
+fields_of = itemgetter(*map(Step._fields.index, FIELDS))
+WAITING = 500  # steps, at most, before they come into the table
 
 
 @dataclass(frozen=True)
@@ -87,14 +88,14 @@ class Envelope:
         columns, filled = len(self.sums), -(-self.taken // self.width)
         rest = self.taken - self.width * (filled - 1)  # values in the last bucket
         known = np.full(filled, float(self.width))
-        x = self.width * np.arange(filled) + (first + (self.width - 1) / 2)
+        x = self.width * np.arange(filled, dtype=float) + (first + (self.width - 1) / 2)
         if filled:
             known[-1] = rest
             x[-1] += (rest - self.width) / 2
         if self.unknown is not None:
             known -= self.unknown[row, :filled]
             known[known == 0] = nan
-        mean = self.sums[row, :filled] / known
+        mean: Floats = self.sums[row, :filled] / known
         return Reduced(
             x, self.least[row, :filled].copy(), mean, -self.least[columns + row, :filled]
         )
@@ -129,7 +130,7 @@ class History:
         self.skipped: list[int] = []
         self.updated = -1
         self._recipe: Recipe | None = None  # of the newest step
-        self._waiting: list[float] = []  # what is MEASURED of steps that are not yet in the table
+        self._waiting: list[float] = []  # the fields of steps that are not yet in the table
         self._table = array("d")  # the columns, one step after the other
         self._earlier = tuple(earlier)  # what came before the first step, for its average
         self._envelope = Envelope(len(COLUMNS))
@@ -149,8 +150,8 @@ class History:
             self._note(step)
         if step.updated:
             self.updated = step.index
-        self._waiting.extend(MEASURED(step))
-        if len(self._waiting) > WAITING * len(NAMES):
+        self._waiting.extend(fields_of(step))
+        if len(self._waiting) > WAITING * len(FIELDS):
             self._take_in()
 
     def extend(self, steps: Iterable[Step]) -> None:
@@ -176,19 +177,19 @@ class History:
             waiting = self._waiting[:]  # more may come meanwhile
             if not waiting:
                 return
-            measured = np.array(waiting).reshape(-1, len(NAMES))
-            loss, per_sample, lr, grad_norm, clip_scale, amp_scale = measured.T
+            fields = np.array(waiting).reshape(-1, len(FIELDS))
+            loss, per_sample, lr, grad_norm, clip_scale, amp_scale = fields.T
             recent = deque(self._last_losses(), maxlen=AVERAGED)
             average = []
             for value in per_sample.tolist():
                 recent.append(value)
                 average.append(sum(recent) / len(recent))
-            rows = np.empty((len(measured), len(COLUMNS)))
+            rows = np.empty((len(fields), len(COLUMNS)))
             for at, column in enumerate(
                 (loss, per_sample, average, lr, grad_norm, grad_norm * clip_scale, amp_scale)
             ):
                 rows[:, at] = column
-            new, taken = array("d", rows.tobytes()), measured.size
+            new, taken = array("d", rows.tobytes()), fields.size
             self._table += new  # here ends what an interrupt may come into: it comes after calls
             del self._waiting[:taken]
 
@@ -197,14 +198,14 @@ class History:
         last = self._table[-AVERAGED * len(COLUMNS) :]
         return [*self._earlier, *last[COLUMNS.index("per_sample") :: len(COLUMNS)]]
 
-    def _rows(self, first: int, end: int) -> Floats:
-        """Some steps of the table, one row for each column; to be copied under the lock."""
-        return np.frombuffer(self._table).reshape(-1, len(COLUMNS))[first:end].T
+    def _column(self, at: int, count: int) -> Floats:
+        """The first values of a column, copied: a table that an array looks into cannot grow."""
+        return np.array(self._table[at : count * len(COLUMNS) : len(COLUMNS)])
 
     def column(self, name: str) -> Floats:
         """All values of a column, one a step."""
         with self._lock:
-            return self._rows(0, len(self))[COLUMNS.index(name)].copy()
+            return self._column(COLUMNS.index(name), len(self))
 
     def last(self, name: str) -> float:
         """The newest value of a column, or NaN."""
@@ -228,13 +229,14 @@ class History:
     def _reduce(self, name: str, count: int, whole: bool) -> Reduced:
         at = COLUMNS.index(name)
         if count <= POINTS:  # every value is a point
-            values = self._rows(0, count)[at].copy()
+            values = self._column(at, count)
             return Reduced(self.first + np.arange(count, dtype=float), values, values, values)
         if whole:
-            self._envelope.extend(self._rows(self._envelope.taken, count))
+            new = np.array(self._table[self._envelope.taken * len(COLUMNS) :])
+            self._envelope.extend(new.reshape(-1, len(COLUMNS)).T)
             return self._envelope.reduced(self.first, at)
         part = Envelope()
-        part.extend(self._rows(0, count)[at : at + 1])
+        part.extend(self._column(at, count)[np.newaxis])
         return part.reduced(self.first)
 
     def until(self, index: int) -> "History":

@@ -35,7 +35,7 @@ UNDOS = 20
 # though it may come a little early.
 FRAME = 0.03
 # At full speed every show costs steps: it may take this share of the time, within these limits.
-SHARE, FULL_FRAME, SLOW_FRAME = 0.04, 1 / 20, 1 / 12
+SHARE, FULL_FRAME, SLOW_FRAME = 0.038, 1 / 30, 1 / 12
 IDLE = 0.5  # seconds between two looks at the queue, in case a wake-up was missed
 SAME_DRAG = 1.0  # seconds in which changes of one field count as one
 

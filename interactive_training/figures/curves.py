@@ -353,7 +353,7 @@ def zigzag(curve: Curve) -> Curve:
 
 def draw(line: Line2D, curve: Curve) -> None:
     """Put a curve into a line; one that stays as it is is not drawn anew."""
-    x, y = line.get_data()
+    x, y = map(np.asarray, line.get_data())
     empty = len(x) == len(curve.x) == 0  # as most lines are most of the time
     same = len(x) == len(curve.x) and (curve.x == x).all()
     if not empty and not (same and np.array_equal(curve.y, y, equal_nan=True)):

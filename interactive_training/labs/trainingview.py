@@ -187,7 +187,8 @@ class TrainingView:
                 self.verdict = judge(session, self.panels)
                 if self.shown.asking is not None:
                     self.shown.asking.judge(session, self.verdict)
-            self._draw_curves(everything)
+            if everything or not changed:
+                self._draw_curves(everything)
             if "answers" in due:
                 self.panels.show_answers(session)
             self.panels.update()

@@ -331,7 +331,7 @@ def test_a_picture_that_cannot_be_drawn_does_not_end_the_worker() -> None:
 
 @pytest.mark.parametrize(
     ("pace", "slow", "apart"),
-    [("60", 0.0, 0.03), ("60", 0.004, 0.03), ("full", 0.0, 1 / 20), ("full", 0.004, 0.08)],
+    [("60", 0.0, 0.03), ("60", 0.004, 0.03), ("full", 0.0, 1 / 30), ("full", 0.004, 0.08)],
 )
 def test_how_often_is_shown(pace: str, slow: float, apart: float) -> None:
     shown: list[float] = []

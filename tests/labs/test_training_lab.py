@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from itertools import pairwise
 from math import nan
 from typing import Any
@@ -777,6 +778,58 @@ def test_axes_that_have_to_grow_leave_room_for_what_comes(
     panels.show_curves(lab.session, (), (), None, 150)
     lab.session.playing = False
     assert ax.get_xlim()[1] == right
+
+
+def test_at_full_speed_the_lines_of_the_loss_go_ahead_of_the_rest(
+    make: Labs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = make("digits", until=1000)
+    lab.advance(300)
+    panels, now = lab.view.panels, time.monotonic() + 1.0
+    monkeypatch.setattr("interactive_training.labs.panels.time.monotonic", lambda: now)
+    loss, gradient = panels.pictures.loss, panels.pictures.gradient
+
+    def moved(steps: int, seconds: float, everything: bool = False) -> list[bool]:
+        nonlocal now
+        now += seconds
+        for step in train(lab.run, steps):
+            lab.history.append(step)
+        parts = (loss.you, loss.raw, loss.labels.texts["you"], gradient.you)
+        for part in parts:
+            part.stale = False
+        panels.show_curves(lab.session, (), (), None, 2000, everything=everything)
+        return [part.stale for part in parts]
+
+    lab.session.playing = True
+    assert moved(40, 0.2) == [True] * 4
+    assert moved(40, 0.05) == [True, False, False, False]
+    assert moved(40, 0.05, everything=True) == [True] * 4
+    assert moved(40, 0.16) == [True] * 4
+    assert moved(3, 0.05) == [True, True, True, False]  # 60 steps a second
+    lab.session.playing = False
+    assert moved(40, 0.01) == [True] * 4
+
+
+def test_at_full_speed_a_change_has_its_mark_at_once(
+    make: Labs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = make("digits", until=1000)
+    lab.advance(300)
+    now = time.monotonic() + 1.0
+    monkeypatch.setattr("interactive_training.labs.panels.time.monotonic", lambda: now)
+    marks = lab.view.panels.pictures.loss.marks
+
+    def show() -> str:
+        lab.history.extend(train(lab.run, 40))
+        lab.view.show()
+        return marks.texts[0].get_text()
+
+    lab.session.playing = True
+    assert show() == ""
+    now += 0.05
+    lab.run.recipe = replace(lab.run.recipe, lr=0.2)
+    assert show() == "lr 0.2"
+    lab.session.playing = False
 
 
 def test_what_stays_as_it_is_is_not_sent_anew() -> None:
