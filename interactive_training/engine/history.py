@@ -173,25 +173,22 @@ class History:
 
     def _take_in(self) -> None:
         """Put the steps that wait into the table."""
+        if not self._waiting:
+            return
         with self._lock:
             waiting = self._waiting[:]  # more may come meanwhile
-            if not waiting:
-                return
-            fields = np.array(waiting).reshape(-1, len(FIELDS))
-            loss, per_sample, lr, grad_norm, clip_scale, amp_scale = fields.T
+            count = len(waiting)
             recent = deque(self._last_losses(), maxlen=AVERAGED)
-            average = []
-            for value in per_sample.tolist():
-                recent.append(value)
-                average.append(sum(recent) / len(recent))
-            rows = np.empty((len(fields), len(COLUMNS)))
-            for at, column in enumerate(
-                (loss, per_sample, average, lr, grad_norm, grad_norm * clip_scale, amp_scale)
-            ):
-                rows[:, at] = column
-            new, taken = array("d", rows.tobytes()), fields.size
+            rows: list[float] = []
+            each = zip(*[iter(waiting)] * len(FIELDS), strict=True)
+            for loss, per_sample, lr, grad_norm, clip_scale, amp_scale in each:
+                recent.append(per_sample)
+                average = sum(recent) / len(recent)
+                clipped = grad_norm * clip_scale
+                rows += (loss, per_sample, average, lr, grad_norm, clipped, amp_scale)
+            new = array("d", rows)
             self._table += new  # here ends what an interrupt may come into: it comes after calls
-            del self._waiting[:taken]
+            del self._waiting[:count]
 
     def _last_losses(self) -> list[float]:
         """What the next average is taken of."""
