@@ -304,8 +304,8 @@ class Panels:
         """Draw the two curves; while training, some of them less often. `update` sends them.
 
         `steps` is how many they should have room for. Unless `everything` is asked for, the
-        gradient comes with every fifth picture or so, and at full speed all that surrounds the
-        lines of the loss: a picture of these two alone costs half as many steps.
+        gradient comes with every fifth picture or so. At full speed, where every picture costs
+        steps, so does all of the loss but how far its lines have come.
         """
         history = session.history
         now = time.monotonic()
@@ -316,7 +316,8 @@ class Panels:
             if taken < 0:
                 self._start_over(session, steps)
             grown = self._grow(self.loss, self.pictures.loss.ax, reach(history, "average"), rate)
-            if everything or grown or taken < 0 or rate <= FAST:
+            everything = everything or grown or taken < 0
+            if everything or rate <= FAST:
                 self.pictures.show_loss(session, marks, pins, guess)
             else:
                 self.pictures.follow_loss(session)
