@@ -749,15 +749,14 @@ export function spaced(points, every, { width, height }) {
     ways.push((ways.at(-1) ?? 0) + Math.hypot((x - x0) * width, (y - y0) * height));
     known.push([x, y]);
   }
-  const chosen = new Set();
-  const apart = every * Math.hypot(width, height);
-  for (let k = 0, after = 0; k * apart < ways.at(-1); k++) {
-    const wanted = k * apart;
-    while (ways[after] < wanted) after++;
-    const before = Math.max(after - 1, 0);
-    chosen.add(wanted - ways[before] <= ways[after] - wanted ? before : after);
-  }
-  return [...chosen].flatMap((i) => known[i]);
+  const [apart, last, total] = [every * Math.hypot(width, height), ways.length - 1, ways.at(-1)];
+  // A point is chosen if a wanted place lies nearer to it than to its neighbours.
+  const placesTo = (i) => Math.floor((ways[i] + ways[i + 1]) / 2 / apart);
+  const isChosen = (_, i) => {
+    if (i === 0) return total > 0;
+    return (i < last ? placesTo(i) : Math.ceil(total / apart) - 1) > placesTo(i - 1);
+  };
+  return known.filter(isChosen).flat();
 }
 
 // Draw one marker; its outline is of size 1 with y upward.

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from operator import methodcaller
 from typing import Any, NamedTuple
 
 from matplotlib.artist import Artist
@@ -54,7 +55,7 @@ def moving(figure: Figure) -> Iterator[tuple[int, Artist]]:
     """Yield the animated artists of `figure` with the index of their axes, lowest first."""
     for index, ax in sorted(enumerate(figure.axes), key=lambda pair: pair[1].get_zorder()):
         animated = [artist for artist in ax.get_children() if artist.get_animated()]
-        for artist in sorted(animated, key=Artist.get_zorder):
+        for artist in sorted(animated, key=methodcaller("get_zorder")):
             yield index, artist
 
 

@@ -121,7 +121,7 @@ def test_evenly_spaced_markers_are_those_that_matplotlib_picks(lab: OpenNotebook
             line[random.integers(0, count, holes)] = np.nan
             lines.append(line)
     source = (Path(live.__file__).parent / "figure.js").read_text()
-    for every in (0.02, 0.14, 0.9, 5.0):
+    for every in (1e-9, 0.02, 0.14, 0.9, 5.0):
         found = notebook.page.evaluate(
             """async ([source, lines, every, size]) => {
                 const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));

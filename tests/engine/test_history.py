@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import sys
+from collections.abc import Iterator
 from math import inf, isnan, nan
 from threading import Thread
 from typing import Any
@@ -152,6 +153,16 @@ def test_an_interrupt_before_any_line_loses_and_doubles_nothing() -> None:
     assert interrupted > 10
 
 
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Threads that take turns as often as Python lets them."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("restless")
 def test_a_history_is_read_whole_while_another_thread_appends() -> None:
     steps = 20_000
     history = History()
@@ -172,6 +183,29 @@ def test_a_history_is_read_whole_while_another_thread_appends() -> None:
         assert all(np.array_equal(reduced.x, reduced.mean) for reduced in points)
     assert len(set(lengths)) > 3 and lengths == sorted(lengths)
     assert same(history, History(step(i, i, lr=i, grad_norm=i) for i in range(steps)))
+
+
+def test_who_reads_while_steps_are_taken_in_waits_for_the_last_line() -> None:
+    code = History._take_in.__code__
+    last = max(line for _, _, line in code.co_lines() if line)
+    history, lengths = history_of(range(60)), list[int]()
+    reader = Thread(target=lambda: lengths.append(len(history)))
+
+    def trace(frame: Any, event: str, _: Any) -> Any:
+        if (frame.f_code, event, frame.f_lineno) == (code, "line", last):
+            reader.start()
+            reader.join(timeout=0.2)
+            assert not lengths
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        history.last("loss")
+    finally:
+        sys.settrace(before)
+    reader.join()
+    assert lengths == [60] and same(history, history_of(range(60)))
 
 
 def test_a_history_can_be_pickled_and_copied() -> None:

@@ -806,6 +806,9 @@ def test_at_full_speed_the_lines_of_the_loss_go_ahead_of_the_rest(
     assert moved(40, 0.05, everything=True) == [True] * 4
     assert moved(40, 0.16) == [True] * 4
     assert moved(3, 0.05) == [True, True, True, False]  # 60 steps a second
+    loss.ax.set_xlim(0, lab.run.index)
+    assert moved(40, 0.05) == [True] * 4
+    assert gradient.ax.get_xlim() == loss.ax.get_xlim() != (0, lab.run.index - 40)
     lab.session.playing = False
     assert moved(40, 0.01) == [True] * 4
 
